@@ -1,0 +1,51 @@
+"""Every number the decision rests on, each with its reason.
+
+Two words are used below. The *level* is the smoothed validation loss at its
+best epoch. A *rise* is relative to the level, so all of this is free of scale.
+"""
+
+# Shorter runs hold no curve. Five points are the fewest in which a minimum
+# can have two neighbours on both sides.
+MIN_EPOCHS = 5
+
+# Half-width of the averaging window around epoch i, as a fraction of i. It
+# depends on the position alone, never on the length of the run, so cutting a
+# curve does not change what was seen before the cut.
+WINDOW_FRACTION = 0.1
+
+# Wider windows add no precision that matters and cost time.
+MAX_HALF_WINDOW = 50
+
+# The last fifth of the run is its end. A mean over it does not depend on the
+# phase of a cyclic learning rate nor on one bad epoch.
+TAIL_FRACTION = 0.2
+
+# The fewest epochs that can outvote one spike.
+MIN_TAIL = 3
+
+# Smallest rise that is worth a name.
+RISE_FLOOR = 0.07
+
+# How many standard errors of the rise are added to the floor.
+RISE_ERRORS = 0.5
+
+# A best epoch in the last tenth of the run is the end of the run.
+LATEST_BEST = 0.9
+
+# The onset is where a tenth of the final rise is left behind for good.
+ONSET_SHARE = 0.1
+
+# Smallest fall over the last quarter of the run that counts as improvement.
+FALL_FLOOR = 0.02
+
+# A rise in the middle has to be this high to be a hump of double descent.
+HUMP_FLOOR = 0.14
+
+# A training loss that gave back this share of its fall is not fitting.
+DIVERGED_SHARE = 0.5
+
+# With a standard error of the rise above this nothing can be said.
+NOISE_LIMIT = 0.35
+
+# A run that lowered neither loss by this much has learned next to nothing.
+GAIN_FLOOR = 0.1

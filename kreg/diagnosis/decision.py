@@ -1,0 +1,182 @@
+"""From curves to a verdict."""
+
+import numpy as np
+
+from kreg.diagnosis import constants
+from kreg.diagnosis.advice import advise
+from kreg.diagnosis.confidence import confidence
+from kreg.diagnosis.measures import measure
+from kreg.diagnosis.series import as_epochs, as_series
+from kreg.diagnosis.verdict import Verdict
+
+
+def diagnose(
+    train_loss,
+    val_loss,
+    *,
+    epochs=None,
+    probe_loss=None,
+    val_rise=None,
+    val_rise_se=None,
+    strengths=None,
+):
+    """Says whether a training run overfits, since when, and what to do.
+
+    The verdict does not depend on the unit of the losses. Epochs without a
+    validation loss are skipped.
+
+    Args:
+        train_loss: Sequence of floats, the training loss of every epoch; NaN
+            or `None` where it is missing. May itself be `None`.
+        val_loss: Sequence of floats, the validation loss of every epoch; NaN
+            or `None` where there was no validation.
+        epochs: Strictly increasing integers, the 0-based epoch numbers.
+            Defaults to `range(len(val_loss))`.
+        probe_loss: Sequence of floats, the training loss measured as the
+            validation loss is: at the end of the epoch, without dropout. Used
+            for the gap in place of `train_loss`. Defaults to `None`.
+        val_rise: Sequence of floats, the mean over examples of the validation
+            loss above its best epoch's. Defaults to `None`.
+        val_rise_se: Sequence of floats, the standard error of `val_rise`.
+            Defaults to `None`.
+        strengths: Dict of path to current value; makes the advice concrete.
+            Defaults to `None`.
+
+    Returns:
+        A `Verdict`.
+
+    Raises:
+        ValueError: If a sequence is not of numbers or has another length than
+            `val_loss`.
+
+    Example:
+
+    >>> from kreg.diagnosis import diagnose
+    >>> verdict = diagnose(
+    ...     train_loss=[2, 1, 0.6, 0.4, 0.3, 0.2, 0.1, 0.05],
+    ...     val_loss=[2, 1.2, 0.9, 0.8, 0.9, 1.1, 1.3, 1.5],
+    ... )
+    >>> verdict.status, verdict.best_epoch
+    ('overfitting', 3)
+    """
+    val = as_series(val_loss, "val_loss")
+    given = {
+        "train_loss": train_loss,
+        "probe_loss": probe_loss,
+        "val_rise": val_rise,
+        "val_rise_se": val_rise_se,
+    }
+    series = {
+        name: np.full(val.size, np.nan)
+        if value is None
+        else as_series(value, name, val.size)
+        for name, value in given.items()
+    }
+    epochs = as_epochs(epochs, val.size)
+    train = series["train_loss"]
+    probe = train if probe_loss is None else series["probe_loss"]
+    observed = np.flatnonzero(np.isfinite(val))
+    if _has_blown_up(train, val):
+        return _blown_up(val, epochs)
+    if observed.size < constants.MIN_EPOCHS:
+        return _too_short(val, observed, epochs)
+    measures = measure(val[observed], probe[observed])
+    status = decide(measures)
+    overfitting = status == "overfitting"
+    return Verdict(
+        status=status,
+        overfitting=overfitting,
+        best_epoch=epochs[observed[measures.best]],
+        onset_epoch=epochs[observed[measures.onset]] if overfitting else None,
+        gap=None if np.isnan(measures.gap) else _round(measures.gap),
+        relative_rise=_round(measures.rise),
+        confidence=confidence(measures, overfitting),
+        evidence=_evidence(measures),
+        advice=advise(status, measures, strengths),
+    )
+
+
+def decide(measures):
+    """Returns the status that the measures stand for."""
+    m = measures
+    settled = m.best > constants.LATEST_BEST * (m.count - 1) or m.at_minimum
+    falling = m.fall > max(constants.FALL_FLOOR, 2 * m.fall_error)
+    descends_again = m.hump >= 0.5 and falling
+    limit = constants.RISE_FLOOR + constants.RISE_ERRORS * m.rise_error
+    if m.rise > limit and not settled and not descends_again:
+        if m.train_loss_of_gain > constants.DIVERGED_SHARE:
+            return "diverged"
+        return "overfitting"
+    if falling and m.rise < constants.RISE_FLOOR or descends_again:
+        return "still improving"
+    if m.rise_error > constants.NOISE_LIMIT:
+        return "noise too large to tell"
+    if max(m.val_gain, np.nan_to_num(m.train_gain)) < constants.GAIN_FLOOR:
+        return "underfitting"
+    if m.late_gain < constants.FALL_FLOOR:
+        return "plateau"
+    return "healthy"
+
+
+def _has_blown_up(train, val):
+    if np.isinf(val[-1]) or np.isinf(train[-1]):
+        return True
+    lost = np.isnan(train[-1]) and np.isnan(val[-1])
+    return bool(lost and np.isfinite(train).any())
+
+
+def _blown_up(val, epochs):
+    finite = np.where(np.isfinite(val), val, np.inf)
+    best = int(np.argmin(finite))
+    return Verdict(
+        status="diverged",
+        overfitting=False,
+        best_epoch=epochs[best] if np.isfinite(val[best]) else None,
+        onset_epoch=None,
+        gap=None,
+        relative_rise=None,
+        confidence=1.0,
+        evidence={"epochs": int(np.isfinite(val).sum())},
+        advice=advise("diverged", None, None),
+    )
+
+
+def _too_short(val, observed, epochs):
+    best = None
+    if observed.size:
+        best = epochs[observed[np.argmin(val[observed])]]
+    return Verdict(
+        status="too short to tell",
+        overfitting=False,
+        best_epoch=best,
+        onset_epoch=None,
+        gap=None,
+        relative_rise=None,
+        confidence=0.5,
+        evidence={"epochs": int(observed.size)},
+        advice=advise("too short to tell", None, None),
+    )
+
+
+def _evidence(measures):
+    numbers = {
+        "epochs": measures.count,
+        "rise_error": measures.rise_error,
+        "noise": measures.noise,
+        "fall": measures.fall,
+        "fall_error": measures.fall_error,
+        "validation_gain": measures.val_gain,
+        "train_gain": measures.train_gain,
+        "late_gain": measures.late_gain,
+        "hump_undone": measures.hump,
+    }
+    return {
+        name: value if isinstance(value, int) else _round(value)
+        for name, value in numbers.items()
+        if np.isfinite(value)
+    }
+
+
+def _round(value):
+    """Six significant digits: what is left of a change of unit is gone."""
+    return float(f"{value:.6g}")

@@ -1,0 +1,43 @@
+"""A verdict in whole sentences."""
+
+OPENINGS = {
+    "healthy": "The run is healthy: it ends near its best validation loss.",
+    "underfitting": "The run underfits: neither loss fell by much.",
+    "still improving": "The validation loss is still falling at the end.",
+    "plateau": "The validation loss has stopped falling but does not rise.",
+    "overfitting": "The run overfits.",
+    "diverged": "The run diverged: the loss blew up.",
+    "too short to tell": "The run is too short to tell.",
+    "noise too large to tell": "The validation loss is too noisy to tell.",
+}
+
+
+def explain(verdict):
+    """Returns a paragraph: what was seen, how sure, and what to do."""
+    sentences = [OPENINGS[verdict.status]]
+    if verdict.best_epoch is not None:
+        sentences.append(
+            f"The best validation loss was at epoch {verdict.best_epoch}."
+        )
+    if verdict.onset_epoch is not None:
+        sentences.append(
+            f"From epoch {verdict.onset_epoch} on it stays above that and "
+            f"ends {verdict.relative_rise:.0%} higher."
+        )
+    if verdict.gap is not None:
+        sentences.append(
+            "At the end the validation loss minus the training loss is "
+            f"{verdict.gap:.3g}."
+        )
+    if verdict.evidence.get("hump_undone", 0) >= 0.5:
+        sentences.append(
+            "The curve rose in the middle and fell again, as in epoch-wise "
+            "double descent."
+        )
+    sentences.append(
+        f"This is right with a probability of about {verdict.confidence:.0%}."
+    )
+    if verdict.advice:
+        texts = ", ".join(advice.text for advice in verdict.advice)
+        sentences.append(f"What to try, in this order: {texts}.")
+    return " ".join(sentences)

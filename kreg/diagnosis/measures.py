@@ -1,0 +1,160 @@
+"""The numbers a verdict rests on, measured on the observed epochs."""
+
+import dataclasses
+
+import numpy as np
+
+from kreg.diagnosis import constants
+from kreg.diagnosis.smoothing import median_of_three, noise, slope, smooth
+
+
+@dataclasses.dataclass(frozen=True)
+class Measures:
+    """What the curves show. Positions count observed epochs from 0.
+
+    Attributes:
+        count: Number of epochs with a validation loss.
+        best: Position of the best epoch.
+        onset: Position from which on the curve stays above its best level.
+        rise: Loss at the end above the best level, in units of `scale`.
+        rise_error: Standard error of `rise`.
+        noise: Standard deviation between epochs, in units of `scale`.
+        fall: How far the curve falls over its last quarter, in `scale`.
+        fall_error: Standard error of `fall`.
+        late_gain: How far the second half of the run lowered the loss.
+        val_gain: Fall from the first epoch to the best level, in `scale`.
+        train_gain: Fall of the training loss, relative to its first level.
+        train_loss_of_gain: Share of its fall that the training loss has
+            given back at the end.
+        hump: Share of a rise in the middle of the run that was undone, 0 if
+            there was no such rise.
+        at_minimum: Whether the last epoch is the lowest.
+        gap: Validation loss minus training loss at the end, or NaN.
+    """
+
+    count: int
+    best: int
+    onset: int
+    rise: float
+    rise_error: float
+    noise: float
+    fall: float
+    fall_error: float
+    late_gain: float
+    val_gain: float
+    train_gain: float
+    train_loss_of_gain: float
+    hump: float
+    at_minimum: bool
+    gap: float
+
+
+def measure(val, train):
+    """Measures a validation curve and, where there is one, a training curve.
+
+    Args:
+        val: Array of at least `MIN_EPOCHS` finite floats.
+        train: Array of as many floats or NaNs.
+
+    Returns:
+        `Measures`.
+    """
+    unit = float(np.median(np.abs(val)) or np.abs(val).max()) or 1.0
+    val, train = val / unit, train / unit
+    filtered, curve = median_of_three(val), smooth(val)
+    # Equal levels must stay equal whatever the unit, so that the first wins.
+    lowest = int(np.argmin(curve.values.round(12)))
+    level = float(curve.values[lowest])
+    window = slice(curve.begin[lowest], curve.end[lowest] + 1)
+    best = int(window.start + np.argmin(val[window]))
+    tail = max(constants.MIN_TAIL, round(constants.TAIL_FRACTION * val.size))
+    final = _final_level(val, filtered, tail)
+    scale = _scale(val, level)
+    between = noise(val[val.size // 2 :] if val.size >= 16 else val)
+    width = int(curve.end[lowest] - curve.begin[lowest])
+    change, change_error = slope(filtered[-max(5, val.size // 4) :])
+    half = float(np.median(val[: (val.size + 1) // 2][-tail:]))
+    known = train[np.isfinite(train)]
+    train_gain, given_back = _training(known)
+    return Measures(
+        count=int(val.size),
+        best=best,
+        onset=_onset(curve, lowest, final, val.size),
+        rise=(final - level) / scale,
+        rise_error=between * np.sqrt(1 / width + 1 / tail) / scale,
+        noise=between / scale,
+        fall=-change / scale,
+        fall_error=change_error / scale,
+        late_gain=(half - final) / scale,
+        val_gain=(float(val[0]) - level) / scale,
+        train_gain=train_gain,
+        train_loss_of_gain=given_back,
+        hump=_hump(curve.values, scale),
+        at_minimum=bool(val[-1] <= val.min()),
+        gap=_gap(val, train, tail) * unit,
+    )
+
+
+def _final_level(val, filtered, tail):
+    # Both have to be high: the mean knows no phase of a cycle, the end knows
+    # of a fall within the tail.
+    mean = float(np.append(filtered[-tail:-1], np.median(val[-3:])).mean())
+    return min(mean, float(np.median(val[-3:])))
+
+
+def _scale(val, level):
+    """The level itself, or what was gained where levels mean nothing."""
+    if val.min() > 0:
+        return level
+    gained = float(val.max() - val.min())
+    return gained if gained > 0 else 1.0
+
+
+def _onset(curve, lowest, final, count):
+    """One past the last window whose level is still near the best."""
+    values = curve.values[lowest:]
+    margin = constants.ONSET_SHARE * max(final - values[0], 0.0)
+    near = values <= values[0] + margin
+    onset = lowest + int(np.flatnonzero(near)[-1]) + 1
+    # No earlier than the epoch at which the best level could first be known.
+    return min(max(onset, int(curve.end[lowest]) + 1), count - 1)
+
+
+def _training(train):
+    if train.size < constants.MIN_EPOCHS:
+        return np.nan, 0.0
+    values = smooth(train).values
+    first, lowest = float(train[0]), float(values.min())
+    size = max(abs(first), 1e-300)
+    gained = max(first, float(values[0])) - lowest
+    end = float(np.median(train[-3:]))
+    lost = (end - lowest) / gained if gained > 0 else 0.0
+    return (first - lowest) / size, max(lost, 0.0)
+
+
+def _gap(val, train, tail):
+    difference = (val - train)[-tail:]
+    known = difference[np.isfinite(difference)]
+    return float(np.median(known)) if known.size else np.nan
+
+
+def _hump(values, scale):
+    """Finds epoch-wise double descent: down, up for long, and down again."""
+    peak = _highest_after_fall(values)
+    if peak is None:
+        return 0.0
+    valley = float(values[:peak].min())
+    height = float(values[peak]) - valley
+    after = float(values[peak:].min())
+    crossings = np.diff(values > valley + height / 2)
+    # Down, up, down: the first descent may start below the half height.
+    if height < constants.HUMP_FLOOR * scale or crossings.sum() > 3:
+        return 0.0
+    return (float(values[peak]) - after) / height
+
+
+def _highest_after_fall(values):
+    """Position of the highest rise above the lowest value before it."""
+    rises = values - np.minimum.accumulate(values)
+    peak = int(np.argmax(rises))
+    return peak if rises[peak] > 0 else None

@@ -1,0 +1,85 @@
+"""Smoothing that a spike cannot bend and a cut cannot change."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kreg.diagnosis import constants
+
+
+class Smooth(NamedTuple):
+    """A smoothed curve and the window behind each of its points.
+
+    Attributes:
+        values: The smoothed curve; it ends where windows stop being whole.
+        begin: First index of each window.
+        end: One past the last index of each window.
+    """
+
+    values: np.ndarray
+    begin: np.ndarray
+    end: np.ndarray
+
+
+def median_of_three(values):
+    """Returns the running median of three; both ends stay as they are."""
+    result = values.copy()
+    if values.size > 2:
+        before, here, after = values[:-2], values[1:-1], values[2:]
+        low, high = np.minimum(before, here), np.maximum(before, here)
+        result[1:-1] = np.maximum(low, np.minimum(high, after))
+    return result
+
+
+def smooth(values):
+    """Averages the running median over windows that grow along the run.
+
+    The window of point i depends on i alone, and only whole windows count, so
+    the smoothed curve of a run's beginning is the beginning of the run's
+    smoothed curve.
+
+    Args:
+        values: Array of at least three finite floats.
+
+    Returns:
+        A `Smooth`.
+    """
+    filtered = median_of_three(values)
+    index = np.arange(values.size)
+    half = (constants.WINDOW_FRACTION * index).astype(int)
+    half = np.clip(half, 1, constants.MAX_HALF_WINDOW)
+    whole = index + half <= values.size - 2
+    begin = np.maximum(index - half, 0)[whole]
+    end = (index + half + 1)[whole]
+    edges = np.stack([begin, end], axis=1).ravel()
+    sums = np.add.reduceat(filtered, edges)[::2]
+    return Smooth(sums / (end - begin), begin, end)
+
+
+def noise(values):
+    """Returns the standard deviation from one epoch to the next.
+
+    It is estimated from second differences, which a smooth trend leaves
+    small, by their median, which spikes and steps leave alone.
+
+    Args:
+        values: Array of at least three finite floats.
+
+    Returns:
+        Float >= 0, in the unit of `values`.
+    """
+    bend = np.abs(values[2:] - 2 * values[1:-1] + values[:-2])
+    # 1.4826 makes a median deviation a standard one; the second difference
+    # of independent values has six times their variance.
+    return float(1.4826 * np.median(bend) / np.sqrt(6))
+
+
+def slope(values):
+    """Fits a line and returns its total change and that change's error."""
+    x = np.arange(values.size) - (values.size - 1) / 2
+    spread = float(x @ x)
+    gradient = float(x @ values) / spread
+    residual = values - values.mean() - gradient * x
+    variance = float(residual @ residual) / max(values.size - 2, 1)
+    span = values.size - 1
+    return gradient * span, float(np.sqrt(variance / spread)) * span
