@@ -5,7 +5,6 @@ Every function takes the errors per epoch and returns the first epoch at which
 the criterion says to stop, or `None`.
 
 References:
-
 - [Prechelt, 1998](https://doi.org/10.1007/3-540-49430-8_3), section 2.2
 """
 

@@ -50,7 +50,6 @@ def diagnose(
             `val_loss`.
 
     Example:
-
     >>> from kreg.diagnosis import diagnose
     >>> verdict = diagnose(
     ...     train_loss=[2, 1, 0.6, 0.4, 0.3, 0.2, 0.1, 0.05],

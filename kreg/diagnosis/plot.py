@@ -67,7 +67,7 @@ def _draw(grid, series, mark, low, high):
 
 
 def _columns(index, count, columns):
-    return index * (columns - 1) // max(count - 1, columns - 1, 1)
+    return index * (columns - 1) // max(count - 1, 1)
 
 
 def _axis(history, verdict, margin, columns):

@@ -1,0 +1,57 @@
+"""CSV files: Keras's `CSVLogger`, Lightning's `metrics.csv`, and their like."""
+
+import csv
+import io
+
+from kreg.diagnosis.readers.columns import find_names, from_rows
+from kreg.diagnosis.readers.limits import check_rows, malformed, read_text
+
+
+def read_csv(path):
+    """Reads one history from a CSV file with a header line.
+
+    Args:
+        path: `pathlib.Path`.
+
+    Returns:
+        A `History`.
+
+    Raises:
+        ValueError: If the file is malformed.
+    """
+    text = read_text(path)
+    header = text.partition("\n")[0]
+    delimiter = max(",;\t", key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows = []
+    try:
+        names = [name.strip() for name in next(reader, [])]
+        wanted = {"epoch", *filter(None, find_names(names))}
+        places = [(i, name) for i, name in enumerate(names) if name in wanted]
+        for cells in reader:
+            check_rows(len(rows), path)
+            if cells:
+                rows.append(_row(cells, places, reader.line_num, path))
+    except csv.Error as error:
+        raise malformed(path, f"which is not CSV: {error}") from None
+    if not rows:
+        raise malformed(path, "which has no rows")
+    return from_rows(rows, path)
+
+
+def _row(cells, places, line, path):
+    if places and len(cells) <= places[-1][0]:
+        raise malformed(path, f"whose line {line} is cut short")
+    return {name: _cell(cells[i], name, line, path) for i, name in places}
+
+
+def _cell(text, name, line, path):
+    text = text.strip()
+    if text in ("", "None", "NA"):
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise malformed(
+            path, f"whose line {line} has {text[:40]!r} as `{name}`"
+        ) from None

@@ -1,0 +1,124 @@
+"""Trials of a search: KerasTuner's folders, Optuna's exports."""
+
+from kreg.diagnosis.readers.columns import from_columns, from_rows
+from kreg.diagnosis.readers.limits import malformed
+
+
+def from_keras_tuner(document, path):
+    """Makes a `History` of a KerasTuner `trial.json`.
+
+    KerasTuner keeps one observation a reported step, the mean over the
+    executions of the trial; often that is the best epoch alone.
+
+    Args:
+        document: Dict, the parsed file.
+        path: Where it is from, for the error.
+
+    Returns:
+        A `History` named after the trial.
+
+    Raises:
+        ValueError: If it holds no validation loss.
+    """
+    metrics = document["metrics"].get("metrics", document["metrics"])
+    rows = {}
+    for name, metric in _items(metrics, path):
+        observations = metric.get("observations") or []
+        if not isinstance(observations, list):
+            raise malformed(path, f"whose `{name}` has no observations")
+        for observation in observations:
+            step, value = _observation(observation, path)
+            rows.setdefault(step, {"epoch": step})[name] = value
+    ordered = [rows[step] for step in sorted(rows)]
+    return from_rows(ordered, path, document["trial_id"])
+
+
+def from_optuna(trials, path):
+    """Makes a `History` of each Optuna trial that reported values.
+
+    Optuna does not say what was reported; it is taken as a validation loss.
+
+    Args:
+        trials: List of dicts with `intermediate_values`.
+        path: Where they are from, for the error.
+
+    Returns:
+        List of `History`, named by the trials' numbers.
+
+    Raises:
+        ValueError: If no trial reported anything or the study maximizes.
+    """
+    histories = []
+    for index, trial in enumerate(trials):
+        values = trial.get("intermediate_values") or {}
+        if isinstance(values, dict) and values:
+            steps = sorted((_step(step, path), values[step]) for step in values)
+            number = trial.get("number", index)
+            histories.append(_from_steps(steps, path, _label(number)))
+    if not histories:
+        raise malformed(path, "in which no trial has intermediate values")
+    return histories
+
+
+def from_journal(lines, path):
+    """Makes a `History` of each trial in an Optuna journal file.
+
+    Args:
+        lines: List of dicts, one a log entry.
+        path: Where they are from, for the error.
+
+    Returns:
+        List of `History`, named by the trials' numbers.
+
+    Raises:
+        ValueError: If an entry is malformed.
+    """
+    trials = {}
+    for line in lines:
+        if "intermediate_value" in line:
+            label = _label(line.get("trial_id"))
+            step = _step(line.get("step"), path)
+            trials.setdefault(label, {})[step] = line["intermediate_value"]
+    return [
+        _from_steps(sorted(trials[label].items()), path, label)
+        for label in trials
+    ]
+
+
+def _from_steps(steps, path, name):
+    columns = {
+        "epoch": [step for step, _ in steps],
+        "val_loss": [value for _, value in steps],
+    }
+    return from_columns(columns, path, name)
+
+
+def _items(metrics, path):
+    if not isinstance(metrics, dict) or not all(
+        isinstance(metric, dict) for metric in metrics.values()
+    ):
+        raise malformed(path, "whose metrics are not objects")
+    return metrics.items()
+
+
+def _observation(observation, path):
+    try:
+        values = observation["value"]
+        step = _step(observation["step"], path)
+        mean = sum(values) / len(values)
+    except (TypeError, KeyError, ZeroDivisionError):
+        raise malformed(
+            path, "which has an observation without value and step"
+        ) from None
+    return step, mean
+
+
+def _step(step, path):
+    try:
+        return float(step)
+    except (TypeError, ValueError):
+        raise malformed(path, f"which has {step!r:.40} as a step") from None
+
+
+def _label(number):
+    return str(int(number)) if isinstance(number, float) else str(number)
