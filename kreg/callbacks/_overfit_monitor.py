@@ -1,0 +1,229 @@
+"""Watches the gap between training and validation loss, and judges it."""
+
+import copy
+import math
+import warnings
+from typing import Any
+
+import keras
+
+from kreg._strengths import strengths
+from kreg._validation import check_layer
+from kreg.callbacks import _penalties
+from kreg.callbacks._probe import Probe
+from kreg.callbacks._validation_tap import ValidationTap
+from kreg.diagnosis import Verdict, diagnose
+
+# `train_loss` is Keras's `loss` less the weight penalties at the epoch's end.
+_RECORDED = (
+    "epoch",
+    "train_loss",
+    "val_loss",
+    "penalty",
+    "val_data_loss",
+    "train_data_loss",
+    "generalization_gap",
+)
+
+# Epochs without validation after which `validation_freq` no longer explains it.
+_EPOCHS_BEFORE_WARNING = 10
+
+_NO_VALIDATION = (
+    "OverfitMonitor needs a validation set, and no epoch had one. Pass "
+    "`validation_data=(x_val, y_val)` (or `validation_split=0.2`) to `fit`."
+)
+
+
+class OverfitMonitor(keras.callbacks.Callback):
+    """Tells whether a network overfits, since when, and what to change.
+
+    Keras's `loss` and `val_loss` cannot be compared: both contain the
+    penalties, and `loss` is a mean over an epoch in which the weights change
+    and dropout is on. The monitor adds to `logs`, at the end of each epoch:
+
+    - `penalty`: the sum of all weight penalties, in the unit of the loss;
+    - `val_data_loss`: `val_loss` without penalties, so that runs with
+      different strengths are comparable (exact: weights do not move during
+      validation; activity penalties are subtracted too);
+    - `train_data_loss`, when `train_data` is given: the training loss,
+      measured just as `val_data_loss` is (dropout off, at the end of the
+      epoch, no penalty), on at most `probe_size` samples;
+    - `generalization_gap`, likewise: `val_data_loss - train_data_loss`.
+
+    So `History`, `CSVLogger`, `TensorBoard`, `EarlyStopping` and KerasTuner see
+    them. **List it before callbacks that read these keys**: Keras calls
+    callbacks in order, and those before it do not see what it adds.
+
+    After (or during) training, `monitor.verdict` holds the judgement, and
+    `monitor.history` what it rests on, also when `fit` was interrupted. A
+    second `fit` starts anew; with `initial_epoch` it goes on.
+
+    Args:
+        train_data: Optional tuple `(x, y)` or `(x, y, sample_weight)` of
+            arrays, or a dataset of batches: the training data.
+        probe_size: Integer >= 1. How many samples of it are measured, chosen
+            once (of a dataset, the first). Defaults to `1024`.
+        seed: Integer. Seed of that choice. Defaults to `0`.
+
+    Raises:
+        ValueError: If `train_data` is of another structure than the model's
+            inputs, or no epoch of `fit` had validation.
+        TypeError: If the model is not a Keras 3 model.
+
+    Example:
+
+    >>> x, y = np.random.rand(64, 4), np.random.rand(64, 1)
+    >>> model = keras.Sequential([keras.layers.Dense(1)])
+    >>> model.compile("adam", "mse")
+    >>> monitor = kreg.callbacks.OverfitMonitor(train_data=(x, y))
+    >>> history = model.fit(
+    ...     x, y, validation_split=0.5, callbacks=[monitor], verbose=0
+    ... )
+    >>> sorted(set(history.history) - {"loss", "val_loss"})
+    ['generalization_gap', 'penalty', 'train_data_loss', 'val_data_loss']
+    >>> monitor.verdict.status
+    'too short to tell'
+    """
+
+    def __init__(
+        self, train_data: Any = None, probe_size: int = 1024, seed: int = 0
+    ):
+        super().__init__()
+        self._probe = (
+            None if train_data is None else Probe(train_data, probe_size, seed)
+        )
+        self.runs: list[OverfitMonitor] = []
+        self._start_record()
+
+    def _start_record(self) -> None:
+        self.history: dict[str, list[float]] = {name: [] for name in _RECORDED}
+        self.strengths: dict[str, float] = {}
+        self._tap = ValidationTap()
+        self._penalty_in_losses: float | None = None
+        self._first_epoch: int | None = None
+        self._validations = 0
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "OverfitMonitor":
+        """Returns a monitor with its own record and the same probe.
+
+        KerasTuner copies callbacks for each execution of a trial; the copies
+        are kept in `runs` of the monitor that was given to `search`.
+        """
+        copied = copy.copy(self)
+        copied.runs = []
+        copied._start_record()
+        self.runs.append(copied)
+        return copied
+
+    def set_model(self, model: Any) -> None:
+        """Takes the model that `fit` trains."""
+        check_layer(model, "model")
+        if self._probe is not None:
+            self._probe.check_fits(model)
+        super().set_model(model)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Prepares for a run; the record goes on if the epochs do."""
+        self._first_epoch = None
+        self._taps = _penalties.has_activity_penalty(self.model)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Forgets what an earlier `fit` recorded from this epoch on."""
+        if self._first_epoch is None:
+            self._first_epoch = epoch
+            kept = sum(e < epoch for e in self.history["epoch"])
+            for values in self.history.values():
+                del values[kept:]
+        self._penalty_in_losses = None
+        if self._taps:
+            self._tap.install(self.model)
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Notes the penalties of the weights that were validated."""
+        self._penalty_in_losses = _penalties.penalty_in_losses(self.model)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Measures the losses without penalties, and adds them to `logs`."""
+        logs = {} if logs is None else logs
+        model = self.model  # on JAX, this also brings the weights up to date
+        in_losses = self._penalty_in_losses
+        if in_losses is None:
+            in_losses = _penalties.penalty_in_losses(model)
+        beside = _penalties.penalty_beside_val_loss(model)
+        logs["penalty"] = in_losses + beside
+        validated = self._penalty_in_losses is not None
+        if validated:
+            self._validations += 1
+            logs["val_data_loss"] = self._val_loss(logs) - in_losses
+            if self._taps:
+                logs["val_data_loss"] -= _penalties.activity_penalty(
+                    model, self._tap.inputs
+                )
+        self._tap.remove(model)
+        if self._probe is not None:
+            logs["train_data_loss"] = self._probe.loss(model) - in_losses
+            if self._taps:
+                logs["train_data_loss"] -= _penalties.activity_penalty(
+                    model, self._probe.inputs
+                )
+            if validated:
+                logs["generalization_gap"] = (
+                    logs["val_data_loss"] - logs["train_data_loss"]
+                )
+        self._record(epoch, logs, in_losses)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Raises if no epoch had validation."""
+        if self.history["epoch"] and not self._validations:
+            raise ValueError(_NO_VALIDATION)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The judgement of the run so far, a `kreg.diagnosis.Verdict`."""
+        if not self._validations:
+            raise RuntimeError(
+                "There is no verdict yet: no epoch with validation has ended."
+            )
+        return diagnose(
+            self.history["train_loss"],
+            self.history["val_data_loss"],
+            epochs=[int(epoch) for epoch in self.history["epoch"]],
+            probe_loss=None
+            if self._probe is None
+            else self.history["train_data_loss"],
+            strengths=self.strengths,
+        )
+
+    def plot(self, path: str) -> str:
+        """Draws the curves and the verdict into an image file.
+
+        Args:
+            path: String. Where to write it; the ending says the format.
+
+        Returns:
+            String. The path.
+        """
+        from kreg import reports
+
+        return reports.plot_history(self.history, path, verdict=self.verdict)
+
+    def _val_loss(self, logs: dict[str, float]) -> float:
+        if "val_loss" not in logs:
+            raise RuntimeError(
+                "OverfitMonitor needs `val_loss` in the logs of an epoch with "
+                f"validation. Available metrics are: {sorted(logs)}"
+            )
+        return logs["val_loss"]
+
+    def _record(
+        self, epoch: int, logs: dict[str, float], in_losses: float
+    ) -> None:
+        train_loss = logs.get("loss", math.nan) - in_losses
+        values = {**logs, "epoch": epoch, "train_loss": train_loss}
+        for name, recorded in self.history.items():
+            recorded.append(values.get(name, math.nan))
+        found = strengths(self.model)
+        self.strengths = {path: s.value for path, s in found.items()}
+        epochs = len(self.history["epoch"])
+        if epochs == _EPOCHS_BEFORE_WARNING and not self._validations:
+            warnings.warn(_NO_VALIDATION, stacklevel=2)

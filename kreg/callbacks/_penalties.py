@@ -1,0 +1,83 @@
+"""What the penalties of a model are worth at this moment."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+from keras import ops
+
+from kreg._structure import walk
+from kreg.layers import ScheduledPenalty
+
+
+def penalty_in_losses(model: Any) -> float:
+    """Sum of the weight penalties that Keras adds to `loss` and `val_loss`."""
+    return _total(
+        weight.regularizer(weight)
+        for weight in model.trainable_variables
+        if weight.regularizer is not None
+    )
+
+
+def penalty_beside_val_loss(model: Any) -> float:
+    """Sum of the weight penalties that are not part of `val_loss`."""
+    return _total(
+        layer.current_penalty()
+        for _, layer in walk(model)
+        if isinstance(layer, ScheduledPenalty)
+    )
+
+
+def has_activity_penalty(model: Any) -> bool:
+    """Tells whether any layer of the model penalizes its outputs."""
+    return bool(_activity_layers(model))
+
+
+def activity_penalty(
+    model: Any, batches: Callable[[], Iterable[tuple[Any, int]]]
+) -> float:
+    """Mean activity penalty, as Keras adds it to the loss of these batches.
+
+    Keras mixes it with all other losses of the layers, so it is found as a
+    difference: the forward pass with the activity regularizers, less the
+    forward pass without. Runs eagerly, at inference.
+
+    Args:
+        model: A Keras model.
+        batches: Called for an iterable of `(x, size)`: a batch of inputs and
+            its number of samples.
+    """
+    layers = _activity_layers(model)
+    regularizers = [layer.activity_regularizer for layer in layers]
+    total = 0.0
+    samples = 0
+    for x, size in batches():
+        with_penalty = _losses_of_call(model, x)
+        try:
+            for layer in layers:
+                layer.activity_regularizer = None
+            without = _losses_of_call(model, x)
+        finally:
+            for layer, regularizer in zip(layers, regularizers, strict=True):
+                layer.activity_regularizer = regularizer
+        total += (with_penalty - without) * size
+        samples += size
+    return total / samples
+
+
+def _activity_layers(model: Any) -> list[Any]:
+    return [
+        layer
+        for _, layer in walk(model)
+        if getattr(layer, "activity_regularizer", None) is not None
+    ]
+
+
+def _losses_of_call(model: Any, x: Any) -> float:
+    model(keras.tree.map_structure(ops.convert_to_tensor, x), training=False)
+    return _total(model.losses)
+
+
+def _total(terms: Iterable[Any]) -> float:
+    total = sum((ops.sum(term) for term in terms), start=ops.zeros(()))
+    return float(ops.convert_to_numpy(total))

@@ -1,0 +1,67 @@
+"""Sees the validation data of a running `fit`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from kreg.callbacks import _batches
+
+
+class ValidationTap:
+    """Notes the data that `fit` hands to `model.evaluate`.
+
+    Keras gives callbacks no access to it, and `fit` passes it to nothing but
+    the model's public `evaluate`. So for the one call to come, a function that
+    notes the arguments stands before that method, and takes itself away.
+    Only models with activity penalties need this: what those are worth on the
+    validation data can be known from the data alone.
+    """
+
+    def __init__(self) -> None:
+        self._call: dict[str, Any] | None = None
+
+    def install(self, model: Any) -> None:
+        """Puts the tap before the next call of `model.evaluate`."""
+        self.remove(model)
+        evaluate = model.evaluate
+
+        def noting(x: Any = None, y: Any = None, *args: Any, **kwargs: Any):
+            self.remove(model)
+            self._call = {"x": x, **kwargs}
+            return evaluate(x, y, *args, **kwargs)
+
+        model.evaluate = noting
+
+    @staticmethod
+    def remove(model: Any) -> None:
+        """Takes the tap away, if `evaluate` was not called."""
+        if "evaluate" in vars(model):
+            del model.evaluate
+
+    def inputs(self) -> Iterator[tuple[Any, int]]:
+        """Yields `(x, number of samples)` for each validation batch.
+
+        Raises:
+            ValueError: If the data was a generator, which is used up.
+        """
+        call = self._call or {}
+        data = call["x"]
+        if _batches.is_arrays(data):
+            batches: Any = _batches.cut((data,), call.get("batch_size") or 32)
+        elif isinstance(data, keras.utils.PyDataset):
+            batches = map(data.__getitem__, range(len(data)))
+        elif iter(data) is data:
+            raise ValueError(
+                "`val_data_loss` of a model with activity penalties needs "
+                "validation data that can be read again. Pass arrays or a "
+                "dataset as `validation_data`, not a generator."
+            )
+        else:
+            batches = data
+        steps = call.get("steps")
+        for index, batch in enumerate(batches):
+            if index == steps:
+                return
+            x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+            yield x, _batches.sample_count(x)
