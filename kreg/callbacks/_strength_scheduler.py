@@ -12,6 +12,8 @@ from kreg._strengths import match, strengths
 from kreg._validation import check_strength, fail
 from kreg.strength import Strength
 
+LearningRateSchedule = keras.optimizers.schedules.LearningRateSchedule
+
 
 class StrengthScheduler(keras.callbacks.Callback):
     """Sets Strengths of the model while it trains.
@@ -122,14 +124,14 @@ class StrengthScheduler(keras.callbacks.Callback):
                 print(f"{self.frequency} {index}: {path} = {target:g}")
 
     def _target(self, index: int, path: str, strength: Strength) -> float:
-        if isinstance(self.schedule, schedules.LearningRateSchedule):
+        if isinstance(self.schedule, LearningRateSchedule):
             share = float(ops.convert_to_numpy(self.schedule(index)))
             return float(np.clip(share, 0.0, 1.0)) * self._base_of(path)
         return self.schedule(index, strength.value)
 
 
 def _is_plain_callable(schedule: Any) -> bool:
-    is_schedule = isinstance(schedule, schedules.LearningRateSchedule)
+    is_schedule = isinstance(schedule, LearningRateSchedule)
     return callable(schedule) and not is_schedule
 
 

@@ -13,8 +13,8 @@ class Penalty(
 ):
     """Base class of penalties whose strengths are state.
 
-    Pass one wherever Keras takes a regularizer (`kernel_regularizer=`,
-    `recurrent_regularizer=`, `bias_regularizer=`, `activity_regularizer=`, ...).
+    Pass one wherever Keras takes a regularizer: `kernel_regularizer=`,
+    `recurrent_regularizer=`, `bias_regularizer=`, `activity_regularizer=`.
     It is a `keras.layers.Layer` as well, since only a layer's variables are
     tracked, saved and fed to the compiled step by the layer around it; a plain
     `Regularizer` with a variable in it is silently ignored on JAX and lost on

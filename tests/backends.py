@@ -1,0 +1,53 @@
+"""What the tests need of one backend and not of Keras: gradients, traces."""
+
+import keras
+import numpy as np
+
+BACKEND = keras.backend.backend()
+
+
+def gradient(function, x):
+    """Returns d function(x) / d x of a scalar function, as a NumPy array."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        x = tf.constant(x)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = function(x)
+        return np.asarray(tape.gradient(value, x))
+    if BACKEND == "jax":
+        import jax
+
+        return np.asarray(jax.grad(function)(x))
+    import torch
+
+    x = torch.tensor(x, requires_grad=True)
+    function(x).backward()
+    return x.grad.numpy()
+
+
+def jitted(function):
+    """Returns `function` of one tensor, compiled (as it is, on Torch)."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, jit_compile=True)
+    if BACKEND == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function
+
+
+class CountingDense(keras.layers.Dense):
+    """A Dense layer that counts how often Python runs its `call`.
+
+    In a compiled step that is once per trace.
+    """
+
+    calls = 0
+
+    def call(self, *args, **kwargs):
+        type(self).calls += 1
+        return super().call(*args, **kwargs)

@@ -1,0 +1,222 @@
+"""The table of public classes; a row gives a class all contract tests.
+
+To add a class, add a row. `test_contracts.py` fails while one is missing.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+import kreg
+
+RATE_SENTENCE = (
+    "Invalid value for argument `rate`. Expected a float in [0, 1]. "
+    "Received: rate={}"
+)
+STRENGTH_SENTENCE = (
+    "Invalid value for argument `{0}`. Expected a finite non-negative float. "
+    "Received: {0}={1}"
+)
+POSITIVE_SENTENCE = (
+    "Invalid value for argument `{0}`. Expected a finite positive float. "
+    "Received: {0}={1}"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One public class.
+
+    Attributes:
+        kind: `"penalty"`, `"layer"` or `"schedule"`: how it gets into a model.
+        make: Returns an instance with no default left at its default.
+        invalid: `(make, exact sentence)` of constructions that must raise.
+        input_shape: Shape of one sample that a layer takes.
+    """
+
+    cls: type
+    kind: str
+    make: Callable[[], Any]
+    invalid: tuple[tuple[Callable[[], Any], str], ...]
+    input_shape: tuple[int, ...] = (6,)
+
+    def __str__(self) -> str:
+        return self.cls.__name__
+
+
+def _refuses_strengths(cls: type, argument: str) -> tuple:
+    def row(value: Any, shown: str) -> tuple:
+        sentence = STRENGTH_SENTENCE.format(argument, shown)
+        return (lambda: cls(**{argument: value}), sentence)
+
+    return (
+        row(-1e-3, "-0.001"),
+        row(float("nan"), "nan"),
+        row(float("inf"), "inf"),
+        row(1e39, "1e+39"),  # infinite in float32
+        row(True, "True (of type bool)"),
+        row("0.1", "'0.1' (of type str)"),
+    )
+
+
+def _refuses_stretches(cls: type) -> tuple:
+    return (
+        (lambda: cls(steps=0), POSITIVE_SENTENCE.format("steps", "0")),
+        (lambda: cls(steps=-3), POSITIVE_SENTENCE.format("steps", "-3")),
+        (
+            lambda: cls(steps=10, steps_per_epoch=0),
+            POSITIVE_SENTENCE.format("steps_per_epoch", "0"),
+        ),
+    )
+
+
+L = kreg.layers
+R = kreg.regularizers
+S = kreg.schedules
+
+PENALTIES = (
+    Row(R.L1, "penalty", lambda: R.L1(0.02), _refuses_strengths(R.L1, "l1")),
+    Row(R.L2, "penalty", lambda: R.L2(0.03), _refuses_strengths(R.L2, "l2")),
+    Row(
+        R.L1L2,
+        "penalty",
+        lambda: R.L1L2(l1=0.02, l2=0.03),
+        _refuses_strengths(R.L1L2, "l1") + _refuses_strengths(R.L1L2, "l2"),
+    ),
+)
+
+LAYERS = (
+    Row(
+        L.ScheduledDropout,
+        "layer",
+        lambda: L.ScheduledDropout(
+            0.4,
+            schedule=S.Ramp(steps=5),
+            noise_shape=(None, 1),
+            seed=3,
+            calls_per_step=1,
+            name="drop",
+        ),
+        (
+            (lambda: L.ScheduledDropout(1.2), RATE_SENTENCE.format("1.2")),
+            (lambda: L.ScheduledDropout(-0.1), RATE_SENTENCE.format("-0.1")),
+            (
+                lambda: L.ScheduledDropout(True),
+                RATE_SENTENCE.format("True (of type bool)"),
+            ),
+            (
+                lambda: L.ScheduledDropout("a"),
+                RATE_SENTENCE.format("'a' (of type str)"),
+            ),
+            (
+                lambda: L.ScheduledDropout(0.5, seed=0.5),
+                "Invalid value for argument `seed`. Expected an integer, a "
+                "keras.random.SeedGenerator or None. Received: seed=0.5",
+            ),
+            (
+                lambda: L.ScheduledDropout(0.5, calls_per_step=0),
+                "Invalid value for argument `calls_per_step`. Expected a "
+                "positive integer. Received: calls_per_step=0",
+            ),
+        ),
+    ),
+    Row(
+        L.ScheduledPenalty,
+        "layer",
+        lambda: L.ScheduledPenalty(
+            keras.layers.Dense(6),
+            R.L2(0.03),
+            S.Ramp(steps=5),
+            weights=("kernel", "bias"),
+            calls_per_step=1,
+        ),
+        (
+            (
+                lambda: L.ScheduledPenalty(
+                    keras.layers.Dense(6), R.L2(0.1), None
+                ),
+                "Invalid value for argument `schedule`. Expected a schedule; "
+                "see kreg.schedules. Received: schedule=None (of type "
+                "NoneType)",
+            ),
+        ),
+    ),
+)
+
+SCHEDULES = (
+    Row(
+        S.Constant,
+        "schedule",
+        lambda: S.Constant(0.5),
+        (
+            (
+                lambda: S.Constant(1.5),
+                "Invalid value for argument `level`. Expected a float in "
+                "[0, 1]. Received: level=1.5",
+            ),
+        ),
+    ),
+    Row(
+        S.Ramp,
+        "schedule",
+        lambda: S.Ramp(steps=4, begin_step=1, steps_per_epoch=3),
+        _refuses_stretches(S.Ramp),
+    ),
+    Row(
+        S.Anneal,
+        "schedule",
+        lambda: S.Anneal(steps=4, begin_step=1, steps_per_epoch=3),
+        _refuses_stretches(S.Anneal),
+    ),
+    Row(
+        S.Cosine,
+        "schedule",
+        lambda: S.Cosine(4, 1, start=0.2, end=0.9, steps_per_epoch=3),
+        _refuses_stretches(S.Cosine),
+    ),
+    Row(
+        S.Polynomial,
+        "schedule",
+        lambda: S.Polynomial(4, 2.0, 1, start=0.2, end=0.9, steps_per_epoch=3),
+        _refuses_stretches(S.Polynomial),
+    ),
+    Row(
+        S.Exponential,
+        "schedule",
+        lambda: S.Exponential(gamma=0.5, begin_step=1, steps_per_epoch=3),
+        (
+            (
+                lambda: S.Exponential(gamma=0.0),
+                POSITIVE_SENTENCE.format("gamma", "0.0"),
+            ),
+        ),
+    ),
+    Row(
+        S.Early,
+        "schedule",
+        lambda: S.Early(steps=4, descent_steps=2, steps_per_epoch=3),
+        _refuses_stretches(S.Early),
+    ),
+    Row(
+        S.Late,
+        "schedule",
+        lambda: S.Late(steps=4, ascent_steps=2, steps_per_epoch=3),
+        _refuses_stretches(S.Late),
+    ),
+    Row(
+        S.Piecewise,
+        "schedule",
+        lambda: S.Piecewise([2, 4], [0.1, 0.5, 1.0], steps_per_epoch=3),
+        (
+            (
+                lambda: S.Piecewise([4, 2], [0.1, 0.5, 1.0]),
+                "Invalid value for argument `boundaries`. Expected increasing "
+                "numbers. Received: boundaries=[4, 2] (of type list)",
+            ),
+        ),
+    ),
+)
+
+ROWS = PENALTIES + LAYERS + SCHEDULES
