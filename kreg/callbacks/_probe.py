@@ -1,5 +1,6 @@
 """A fixed sample of the training data, measured as validation data is."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -36,7 +37,9 @@ class Probe:
         size = check_count(size, "probe_size")
         if _batches.is_arrays(data):
             _check_arrays(data)
-            batches = _batches.cut(_draw(data, size, seed), _BATCH_SIZE)
+            batches: Iterable[Any] = _batches.cut(
+                _draw(data, size, seed), _BATCH_SIZE
+            )
         elif isinstance(data, (tuple, list)) or not hasattr(data, "__iter__"):
             if not isinstance(data, keras.utils.PyDataset):
                 fail("train_data", _EXPECTED, data)

@@ -1,18 +1,16 @@
 """Drives Strengths from a schedule, per epoch or per batch."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule
 
 from kreg import schedules
 from kreg._strengths import match, strengths
 from kreg._validation import check_strength, fail
 from kreg.strength import Strength
-
-LearningRateSchedule = keras.optimizers.schedules.LearningRateSchedule
 
 
 class StrengthScheduler(keras.callbacks.Callback):
@@ -40,7 +38,8 @@ class StrengthScheduler(keras.callbacks.Callback):
         schedule: Schedule with values in [0, 1], or a callable
             `(index, current_value) -> value`.
         value: Optional float >= 0. What a schedule multiplies. Defaults to
-            `None`: what each Strength is when the first `fit` begins. Give it
+            `None`: what each Strength is when `fit` begins (at a second `fit`,
+            what it was, unless it was changed in between). Give it
             when training is resumed in a new process, since what a model file
             holds is the value as scheduled.
         frequency: `"epoch"` or `"batch"`. Defaults to `"epoch"`.
@@ -76,15 +75,17 @@ class StrengthScheduler(keras.callbacks.Callback):
         self.value = value
         self.frequency = frequency
         self.verbose = verbose
-        self.schedule = (
+        self.schedule: Any = (
             schedule if _is_plain_callable(schedule) else _profile(schedule)
         )
-        self._base: dict[str, float] = {}
+        self._base: dict[str, float] = {}  # what a schedule multiplies
+        self._set_to: dict[str, float] = {}  # by this callback, last
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Finds the Strengths, and what the schedule is to multiply."""
         for path, strength in self._driven().items():
-            self._base.setdefault(path, strength.value)
+            if strength.value != self._set_to.get(path):
+                self._base[path] = strength.value
             strength.check(self._base_of(path))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -120,6 +121,7 @@ class StrengthScheduler(keras.callbacks.Callback):
         ]
         for path, strength, target in targets:
             strength.assign(target)
+            self._set_to[path] = target
             if self.verbose:
                 print(f"{self.frequency} {index}: {path} = {target:g}")
 
@@ -127,7 +129,7 @@ class StrengthScheduler(keras.callbacks.Callback):
         if isinstance(self.schedule, LearningRateSchedule):
             share = float(ops.convert_to_numpy(self.schedule(index)))
             return float(np.clip(share, 0.0, 1.0)) * self._base_of(path)
-        return self.schedule(index, strength.value)
+        return float(self.schedule(index, strength.value))
 
 
 def _is_plain_callable(schedule: Any) -> bool:
@@ -135,7 +137,7 @@ def _is_plain_callable(schedule: Any) -> bool:
     return callable(schedule) and not is_schedule
 
 
-def _profile(schedule: Any) -> Callable[[Any], Any]:
+def _profile(schedule: Any) -> Any:
     checked = schedules.get(schedule)
     if checked is None:
         fail("schedule", "a schedule or a callable", schedule)

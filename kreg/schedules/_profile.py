@@ -5,10 +5,9 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule
 
 from kreg._validation import check_non_negative, check_positive, fail
-
-LearningRateSchedule = keras.optimizers.schedules.LearningRateSchedule
 
 # 1, 2, 3, 5, 7, 10, 20, ... 10 million: no training is longer, and a curve
 # that leaves [0, 1] for less than a fifth of its life does so at a step that

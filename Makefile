@@ -1,0 +1,43 @@
+# make demo | test | lint      BACKEND=tensorflow (default) | jax | torch
+BACKEND ?= tensorflow
+PYTHON ?= python3
+ARGS ?=
+
+ifeq ($(BACKEND),tensorflow)
+VENV := .venv
+else
+VENV := .venv-$(BACKEND)
+endif
+
+# Newer builds of Torch bring gigabytes of CUDA libraries.
+ifeq ($(BACKEND),torch)
+PINNED := torch==2.13.0
+endif
+
+RUN := KERAS_BACKEND=$(BACKEND) TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/python
+
+.PHONY: demo test lint format clean
+
+demo: $(VENV)/installed
+	$(RUN) -m kreg.cli demo $(ARGS)
+
+test: $(VENV)/installed
+	$(RUN) -m pytest -n auto --maxprocesses 4 $(ARGS)
+
+lint: $(VENV)/installed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: $(VENV)/installed
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+clean:
+	rm -rf .venv .venv-jax .venv-torch
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "kreg needs Python >= 3.11; name one: make PYTHON=python3.12 ..."'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet $(PINNED) -e ".[$(BACKEND),dev]"
+	touch $@
