@@ -11,8 +11,14 @@ def is_arrays(data: Any) -> bool:
     """Tells whether `data` is arrays, nested or not, rather than batches."""
     leaves = keras.tree.flatten(data)
     return bool(leaves) and all(
-        leaf is None or hasattr(leaf, "shape") for leaf in leaves
+        leaf is None or getattr(leaf, "shape", ()) != () for leaf in leaves
     )
+
+
+def is_dataset(data: Any) -> bool:
+    """Tells whether `data` is an iterable of batches."""
+    plain = (str, bytes, tuple, list, dict)
+    return hasattr(data, "__iter__") and not isinstance(data, plain)
 
 
 def cut(data: Any, batch_size: int) -> Iterator[Any]:

@@ -74,7 +74,19 @@ def _activity_layers(model: Any) -> list[Any]:
 
 
 def _losses_of_call(model: Any, x: Any) -> float:
-    model(keras.tree.map_structure(ops.convert_to_tensor, x), training=False)
+    x = keras.tree.map_structure(ops.convert_to_tensor, x)
+    if keras.backend.backend() == "jax":
+        # As Keras's own step has it: there, of a layer that is called twice,
+        # only the last call's losses count.
+        _, _, losses = model.stateless_call(
+            model.trainable_variables,
+            model.non_trainable_variables,
+            x,
+            training=False,
+            return_losses=True,
+        )
+        return _total(losses)
+    model(x, training=False)
     return _total(model.losses)
 
 

@@ -40,12 +40,10 @@ class Probe:
             batches: Iterable[Any] = _batches.cut(
                 _draw(data, size, seed), _BATCH_SIZE
             )
-        elif isinstance(data, (tuple, list)) or not hasattr(data, "__iter__"):
-            if not isinstance(data, keras.utils.PyDataset):
-                fail("train_data", _EXPECTED, data)
-            batches = _first(map(data.__getitem__, range(len(data))), size)
-        else:
+        elif _batches.is_dataset(data):
             batches = _first(data, size)
+        else:
+            fail("train_data", _EXPECTED, data)
         unpack = keras.utils.unpack_x_y_sample_weight
         self.batches = [unpack(batch) for batch in batches]
 
@@ -55,11 +53,11 @@ class Probe:
 
     def loss(self, model: Any) -> float:
         """Returns the loss as `evaluate` measures it, penalties included."""
-        model.reset_metrics()
+        total = 0.0
         for x, y, sample_weight in self.batches:
             logs = model.test_on_batch(x, y, sample_weight, return_dict=True)
-        model.reset_metrics()
-        return float(logs["loss"])
+            total += float(logs["loss"]) * _batches.sample_count(x)
+        return total / sum(size for _, size in self.inputs())
 
     def check_fits(self, model: Any) -> None:
         """Raises `ValueError` unless the inputs of `model` take the data."""

@@ -49,8 +49,6 @@ class ValidationTap:
         data = call["x"]
         if _batches.is_arrays(data):
             batches: Any = _batches.cut((data,), call.get("batch_size") or 32)
-        elif isinstance(data, keras.utils.PyDataset):
-            batches = map(data.__getitem__, range(len(data)))
         elif iter(data) is data:
             raise ValueError(
                 "`val_data_loss` of a model with activity penalties needs "

@@ -113,7 +113,7 @@ class ScheduledPenalty(HoldsStrengths, keras.layers.Wrapper):
         if training:
             for weight in self._penalized():
                 if weight.trainable:  # Keras, too, spares frozen weights
-                    self.add_loss(self._share(self.penalty(weight)))
+                    self.add_loss(self._once_a_step(self.penalty(weight)))
             self.counter.advance()
         return outputs
 
@@ -126,10 +126,12 @@ class ScheduledPenalty(HoldsStrengths, keras.layers.Wrapper):
         weights = self.layer.weights
         return [v for v in weights if v.name in self.weight_names]
 
-    def _share(self, loss: Any) -> Any:
+    def _once_a_step(self, loss: Any) -> Any:
+        # The last call of a step pays: of a layer that is called twice, Keras
+        # on JAX keeps only the losses of the last call.
         if self.counter.calls_per_step == 1:
             return loss
-        return ops.divide(loss, self.counter.calls_per_step)
+        return ops.where(self.counter.is_last_call(), loss, 0.0)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Returns the output shape of the wrapped layer."""

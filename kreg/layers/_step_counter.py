@@ -38,6 +38,11 @@ class StepCounter:
             return calls
         return ops.floor_divide(calls, self.calls_per_step)
 
+    def is_last_call(self) -> Any:
+        """Returns whether this call is the last of its step, as a tensor."""
+        index = ops.mod(self.calls, self.calls_per_step)
+        return ops.equal(index, self.calls_per_step - 1)
+
     def advance(self) -> None:
         """Counts one call."""
         self.calls.assign_add(1)
