@@ -27,7 +27,7 @@ MIN_TAIL = 3
 RISE_FLOOR = 0.07
 
 # How many standard errors of the rise are added to the floor.
-RISE_ERRORS = 0.5
+RISE_ERRORS = 1.5
 
 # A best epoch in the last tenth of the run is the end of the run.
 LATEST_BEST = 0.9
@@ -36,10 +36,13 @@ LATEST_BEST = 0.9
 ONSET_SHARE = 0.1
 
 # Smallest fall over the last quarter of the run that counts as improvement.
-FALL_FLOOR = 0.02
+FALL_FLOOR = 0.035
 
 # A rise in the middle has to be this high to be a hump of double descent.
 HUMP_FLOOR = 0.14
+
+# With half of the rise undone the second descent is under way.
+HUMP_UNDONE = 0.5
 
 # A training loss that gave back this share of its fall is not fitting.
 DIVERGED_SHARE = 0.5
@@ -49,3 +52,7 @@ NOISE_LIMIT = 0.35
 
 # A run that lowered neither loss by this much has learned next to nothing.
 GAIN_FLOOR = 0.1
+
+# A run that came back from a rise two thirds as high and as long as the
+# present one may come back from this one too.
+RECOVERY_SHARE = 2 / 3

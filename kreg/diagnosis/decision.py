@@ -1,5 +1,7 @@
 """From curves to a verdict."""
 
+import math
+
 import numpy as np
 
 from kreg.diagnosis import constants
@@ -79,8 +81,7 @@ def diagnose(
         return _blown_up(val, epochs)
     if observed.size < constants.MIN_EPOCHS:
         return _too_short(val, observed, epochs)
-    measures = measure(val[observed], probe[observed])
-    status = decide(measures)
+    measures, status = _judge(val[observed], probe[observed])
     overfitting = status == "overfitting"
     return Verdict(
         status=status,
@@ -95,15 +96,30 @@ def diagnose(
     )
 
 
+def _judge(val, train):
+    """Returns measures and status; a lone last minimum may be a spike."""
+    measures = measure(val, train)
+    before = np.minimum.accumulate(val)
+    is_lone = val[-1] < before[-2] and val[-2] > before[-3]
+    if is_lone and val.size > constants.MIN_EPOCHS:
+        without = measure(val[:-1], train[:-1])
+        if decide(without) == "overfitting":
+            return without, "overfitting"
+    return measures, decide(measures)
+
+
 def decide(measures):
     """Returns the status that the measures stand for."""
     m = measures
-    settled = m.best > constants.LATEST_BEST * (m.count - 1) or m.at_minimum
+    at_end = m.best > constants.LATEST_BEST * (m.count - 1) or m.at_minimum
     falling = m.fall > max(constants.FALL_FLOOR, 2 * m.fall_error)
-    descends_again = m.hump >= 0.5 and falling
-    limit = constants.RISE_FLOOR + constants.RISE_ERRORS * m.rise_error
-    if m.rise > limit and not settled and not descends_again:
-        if m.train_loss_of_gain > constants.DIVERGED_SHARE:
+    descends_again = m.hump >= constants.HUMP_UNDONE and falling
+    limit = math.hypot(
+        constants.RISE_FLOOR, constants.RISE_ERRORS * m.rise_error
+    )
+    excused = at_end or descends_again or m.recovers
+    if m.rise > limit and not excused:
+        if m.given_back > constants.DIVERGED_SHARE:
             return "diverged"
         return "overfitting"
     if falling and m.rise < constants.RISE_FLOOR or descends_again:

@@ -16,7 +16,8 @@ class Measures:
         count: Number of epochs with a validation loss.
         best: Position of the best epoch.
         onset: Position from which on the curve stays above its best level.
-        rise: Loss at the end above the best level, in units of `scale`.
+        rise: Loss at the end above the best level, in units of `scale`: the
+            best level, or what was gained where losses are not positive.
         rise_error: Standard error of `rise`.
         noise: Standard deviation between epochs, in units of `scale`.
         fall: How far the curve falls over its last quarter, in `scale`.
@@ -24,8 +25,10 @@ class Measures:
         late_gain: How far the second half of the run lowered the loss.
         val_gain: Fall from the first epoch to the best level, in `scale`.
         train_gain: Fall of the training loss, relative to its first level.
-        train_loss_of_gain: Share of its fall that the training loss has
-            given back at the end.
+        given_back: Where the training loss ends between its lowest level (0)
+            and its highest (1).
+        recovers: Whether the run has come back from a rise as high and as
+            long as the present one, as with a cyclic learning rate.
         hump: Share of a rise in the middle of the run that was undone, 0 if
             there was no such rise.
         at_minimum: Whether the last epoch is the lowest.
@@ -43,7 +46,8 @@ class Measures:
     late_gain: float
     val_gain: float
     train_gain: float
-    train_loss_of_gain: float
+    given_back: float
+    recovers: bool
     hump: float
     at_minimum: bool
     gap: float
@@ -88,7 +92,8 @@ def measure(val, train):
         late_gain=(half - final) / scale,
         val_gain=(float(val[0]) - level) / scale,
         train_gain=train_gain,
-        train_loss_of_gain=given_back,
+        given_back=given_back,
+        recovers=_recovers(curve.values, lowest, final),
         hump=_hump(curve.values, scale),
         at_minimum=bool(val[-1] <= val.min()),
         gap=_gap(val, train, tail) * unit,
@@ -96,10 +101,8 @@ def measure(val, train):
 
 
 def _final_level(val, filtered, tail):
-    # Both have to be high: the mean knows no phase of a cycle, the end knows
-    # of a fall within the tail.
-    mean = float(np.append(filtered[-tail:-1], np.median(val[-3:])).mean())
-    return min(mean, float(np.median(val[-3:])))
+    """The mean of the tail; its last value is a median of three as well."""
+    return float(np.append(filtered[-tail:-1], np.median(val[-3:])).mean())
 
 
 def _scale(val, level):
@@ -125,11 +128,25 @@ def _training(train):
         return np.nan, 0.0
     values = smooth(train).values
     first, lowest = float(train[0]), float(values.min())
-    size = max(abs(first), 1e-300)
-    gained = max(first, float(values[0])) - lowest
+    highest = max(first, float(values.max()))
+    span = highest - lowest
     end = float(np.median(train[-3:]))
-    lost = (end - lowest) / gained if gained > 0 else 0.0
-    return (first - lowest) / size, max(lost, 0.0)
+    given_back = (end - lowest) / span if span > 0 else 0.0
+    return (first - lowest) / (abs(first) or 1.0), given_back
+
+
+def _recovers(values, lowest, final):
+    """Looks for an earlier stay above half the present rise that ended."""
+    above = values > (values[lowest] + final) / 2
+    edges = np.flatnonzero(np.diff(above))
+    if edges.size < 2 or not above[-1]:
+        return False
+    lengths = np.diff(edges)
+    # Stays above and below alternate, and the present one is above.
+    earlier = lengths[-2::-2]
+    present = values.size - 1 - edges[-1]
+    share = constants.RECOVERY_SHARE
+    return bool((earlier >= share * present).any())
 
 
 def _gap(val, train, tail):
