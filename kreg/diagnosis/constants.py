@@ -56,3 +56,13 @@ GAIN_FLOOR = 0.1
 # A run that came back from a rise two thirds as high and as long as the
 # present one may come back from this one too.
 RECOVERY_SHARE = 2 / 3
+
+# What a smooth validation curve's rise is typically off by, the set being
+# finite, in log units.
+SET_ERROR = 0.1
+
+# Confidence is 1 / (1 + exp(-score)), score = constant + slope * tanh(distance
+# / 2) + late * (position of the best epoch, 0 to 1), by whether the verdict is
+# overfitting.
+CONFIDENCE = {True: (1.3, 1.3, 0.0), False: (-0.8, -3.0, 2.4)}
+CONFIDENCE_PAIRED = {True: (0.5, 3.1, 0.0), False: (-0.2, -2.0, 1.6)}

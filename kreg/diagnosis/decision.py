@@ -81,7 +81,8 @@ def diagnose(
         return _blown_up(val, epochs)
     if observed.size < constants.MIN_EPOCHS:
         return _too_short(val, observed, epochs)
-    measures, status = _judge(val[observed], probe[observed])
+    pair = (series["val_rise"][observed], series["val_rise_se"][observed])
+    measures, status = _judge(val[observed], probe[observed], pair)
     overfitting = status == "overfitting"
     return Verdict(
         status=status,
@@ -96,13 +97,14 @@ def diagnose(
     )
 
 
-def _judge(val, train):
+def _judge(val, train, pair):
     """Returns measures and status; a lone last minimum may be a spike."""
-    measures = measure(val, train)
+    measures = measure(val, train, pair)
     before = np.minimum.accumulate(val)
     is_lone = val[-1] < before[-2] and val[-2] > before[-3]
     if is_lone and val.size > constants.MIN_EPOCHS:
-        without = measure(val[:-1], train[:-1])
+        cut = [series[:-1] for series in pair]
+        without = measure(val[:-1], train[:-1], cut)
         if decide(without) == "overfitting":
             return without, "overfitting"
     return measures, decide(measures)
@@ -184,6 +186,7 @@ def _evidence(measures):
         "train_gain": measures.train_gain,
         "late_gain": measures.late_gain,
         "hump_undone": measures.hump,
+        "paired_rise": measures.paired,
     }
     return {
         name: value if isinstance(value, int) else _round(value)

@@ -33,6 +33,8 @@ class Measures:
             there was no such rise.
         at_minimum: Whether the last epoch is the lowest.
         gap: Validation loss minus training loss at the end, or NaN.
+        paired: The paired rise at the end above the smallest rise worth a
+            name, in its standard errors, or NaN.
     """
 
     count: int
@@ -51,14 +53,18 @@ class Measures:
     hump: float
     at_minimum: bool
     gap: float
+    paired: float
 
 
-def measure(val, train):
+def measure(val, train, paired=None):
     """Measures a validation curve and, where there is one, a training curve.
 
     Args:
         val: Array of at least `MIN_EPOCHS` finite floats.
         train: Array of as many floats or NaNs.
+        paired: Two arrays of as many floats or NaNs, the rise above the best
+            epoch on the same examples and its standard error. Defaults to
+            `None`.
 
     Returns:
         `Measures`.
@@ -97,6 +103,7 @@ def measure(val, train):
         hump=_hump(curve.values, scale),
         at_minimum=bool(val[-1] <= val.min()),
         gap=_gap(val, train, tail) * unit,
+        paired=_paired(paired, scale * unit, tail),
     )
 
 
@@ -175,3 +182,14 @@ def _highest_after_fall(values):
     rises = values - np.minimum.accumulate(values)
     peak = int(np.argmax(rises))
     return peak if rises[peak] > 0 else None
+
+
+def _paired(paired, scale, tail):
+    if paired is None:
+        return np.nan
+    rise, error = (series[-tail:] for series in paired)
+    known = np.isfinite(rise) & np.isfinite(error) & (error > 0)
+    if not known.any():
+        return np.nan
+    excess = float(rise[known].mean()) - constants.RISE_FLOOR * scale
+    return excess / float(error[known].mean())
