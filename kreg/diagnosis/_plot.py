@@ -4,11 +4,14 @@ import math
 
 import numpy as np
 
+from kreg.diagnosis._history import History
+from kreg.diagnosis._verdict import Verdict
+
 HEIGHT = 12
 MARKS = {"val": "o", "train": ".", "both": "*"}
 
 
-def text_plot(history, verdict, width=72):
+def text_plot(history: History, verdict: Verdict, width: int = 72) -> str:
     """Draws the curves with characters and marks the best and onset epoch.
 
     Args:

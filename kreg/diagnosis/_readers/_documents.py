@@ -1,24 +1,28 @@
 """JSON and JSONL: Keras histories, Hugging Face states, rows, trials."""
 
-from kreg.diagnosis.readers.columns import (
-    find_names,
+import pathlib
+from typing import Any
+
+from kreg.diagnosis._history import History
+from kreg.diagnosis._readers._columns import (
+    find_columns,
     from_columns,
     from_rows,
 )
-from kreg.diagnosis.readers.limits import (
+from kreg.diagnosis._readers._limits import (
     check_rows,
     malformed,
     parse_json,
     read_text,
 )
-from kreg.diagnosis.readers.trials import (
+from kreg.diagnosis._readers._trials import (
     from_journal,
     from_keras_tuner,
     from_optuna,
 )
 
 
-def read_json(path):
+def read_json(path: pathlib.Path) -> list[History]:
     """Reads every history a JSON file holds.
 
     Args:
@@ -33,7 +37,7 @@ def read_json(path):
     return from_document(parse_json(read_text(path), path), path)
 
 
-def read_jsonl(path):
+def read_jsonl(path: pathlib.Path) -> list[History]:
     """Reads every history a file of one JSON value a line holds.
 
     Args:
@@ -50,7 +54,9 @@ def read_jsonl(path):
     return from_document([parse_json(line, path) for line in lines], path)
 
 
-def from_document(document, path, name=""):
+def from_document(
+    document: Any, path: pathlib.Path, name: str = ""
+) -> list[History]:
     """Finds the histories in plain values, whatever tool wrote them.
 
     Args:
@@ -109,7 +115,7 @@ def _from_mapping(document, path):
 
 
 def _is_columns(item):
-    val = find_names(item)[1]
+    val = find_columns(item).get("val_loss")
     return val is not None and isinstance(item[val], list)
 
 

@@ -2,10 +2,11 @@
 
 import math
 
-from kreg.diagnosis import constants
+from kreg.diagnosis import _constants as constants
+from kreg.diagnosis._measures import Measures
 
 
-def confidence(measures, overfitting):
+def confidence(measures: Measures, overfitting: bool) -> float:
     """Returns the probability in [0, 1] that `overfitting` is right.
 
     It grows with the distance of the rise from the floor, in units of what

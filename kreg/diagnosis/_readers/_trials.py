@@ -1,10 +1,13 @@
 """Trials of a search: KerasTuner's folders, Optuna's exports."""
 
-from kreg.diagnosis.readers.columns import from_columns, from_rows
-from kreg.diagnosis.readers.limits import malformed
+import os
+
+from kreg.diagnosis._history import History
+from kreg.diagnosis._readers._columns import from_columns, from_rows
+from kreg.diagnosis._readers._limits import malformed
 
 
-def from_keras_tuner(document, path):
+def from_keras_tuner(document: dict, path: os.PathLike) -> History:
     """Makes a `History` of a KerasTuner `trial.json`.
 
     KerasTuner keeps one observation a reported step, the mean over the
@@ -21,7 +24,7 @@ def from_keras_tuner(document, path):
         ValueError: If it holds no validation loss.
     """
     metrics = document["metrics"].get("metrics", document["metrics"])
-    rows = {}
+    rows: dict[float, dict] = {}
     for name, metric in _items(metrics, path):
         observations = metric.get("observations") or []
         if not isinstance(observations, list):
@@ -33,7 +36,7 @@ def from_keras_tuner(document, path):
     return from_rows(ordered, path, document["trial_id"])
 
 
-def from_optuna(trials, path):
+def from_optuna(trials: list[dict], path: os.PathLike) -> list[History]:
     """Makes a `History` of each Optuna trial that reported values.
 
     Optuna does not say what was reported; it is taken as a validation loss.
@@ -60,7 +63,7 @@ def from_optuna(trials, path):
     return histories
 
 
-def from_journal(lines, path):
+def from_journal(lines: list[dict], path: os.PathLike) -> list[History]:
     """Makes a `History` of each trial in an Optuna journal file.
 
     Args:
@@ -73,7 +76,7 @@ def from_journal(lines, path):
     Raises:
         ValueError: If an entry is malformed.
     """
-    trials = {}
+    trials: dict[str, dict] = {}
     for line in lines:
         if "intermediate_value" in line:
             label = _label(line.get("trial_id"))

@@ -1,11 +1,12 @@
 """The numbers a verdict rests on, measured on the observed epochs."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
-from kreg.diagnosis import constants
-from kreg.diagnosis.smoothing import median_of_three, noise, slope, smooth
+from kreg.diagnosis import _constants as constants
+from kreg.diagnosis._smoothing import median_of_three, noise, slope, smooth
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +57,11 @@ class Measures:
     paired: float
 
 
-def measure(val, train, paired=None):
+def measure(
+    val: np.ndarray,
+    train: np.ndarray,
+    paired: Sequence[np.ndarray] | None = None,
+) -> Measures:
     """Measures a validation curve and, where there is one, a training curve.
 
     Args:
@@ -126,8 +131,8 @@ def _onset(curve, lowest, final, count):
     margin = constants.ONSET_SHARE * max(final - values[0], 0.0)
     near = values <= values[0] + margin
     onset = lowest + int(np.flatnonzero(near)[-1]) + 1
-    # No earlier than the epoch at which the best level could first be known.
-    return min(max(onset, int(curve.end[lowest]) + 1), count - 1)
+    # No earlier than the epoch that completed the best window.
+    return min(max(onset, int(curve.end[lowest])), count - 1)
 
 
 def _training(train):

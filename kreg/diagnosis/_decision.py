@@ -1,27 +1,30 @@
 """From curves to a verdict."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from kreg.diagnosis import constants
-from kreg.diagnosis.advice import advise
-from kreg.diagnosis.confidence import confidence
-from kreg.diagnosis.measures import measure
-from kreg.diagnosis.series import as_epochs, as_series
-from kreg.diagnosis.verdict import Verdict
+from kreg.diagnosis import _constants as constants
+from kreg.diagnosis._advice import advise
+from kreg.diagnosis._confidence import confidence
+from kreg.diagnosis._measures import Measures, measure
+from kreg.diagnosis._series import as_epochs, as_series
+from kreg.diagnosis._verdict import Verdict
+
+Floats = Sequence[float | None] | np.ndarray
 
 
 def diagnose(
-    train_loss,
-    val_loss,
+    train_loss: Floats | None,
+    val_loss: Floats,
     *,
-    epochs=None,
-    probe_loss=None,
-    val_rise=None,
-    val_rise_se=None,
-    strengths=None,
-):
+    epochs: Sequence[int] | None = None,
+    probe_loss: Floats | None = None,
+    val_rise: Floats | None = None,
+    val_rise_se: Floats | None = None,
+    strengths: Mapping[str, float] | None = None,
+) -> Verdict:
     """Says whether a training run overfits, since when, and what to do.
 
     The verdict does not depend on the unit of the losses. Epochs without a
@@ -110,7 +113,7 @@ def _judge(val, train, pair):
     return measures, decide(measures)
 
 
-def decide(measures):
+def decide(measures: Measures) -> str:
     """Returns the status that the measures stand for."""
     m = measures
     at_end = m.best > constants.LATEST_BEST * (m.count - 1) or m.at_minimum
