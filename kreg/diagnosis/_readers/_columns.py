@@ -76,14 +76,17 @@ def from_columns(
     if "val_loss" not in found:
         raise _no_validation(columns, path)
     curves = {curve: lists[column] for curve, column in found.items()}
-    check_rows(max(map(len, curves.values())), path)
+    count = max(map(len, curves.values()))
+    check_rows(count, path)
+    # Keras with `validation_freq=n` keeps every n-th epoch without gaps.
+    curves = {curve: _spread(curves[curve], count) for curve in curves}
     penalty = curves.pop("penalty", None)
     try:
         if penalty is not None and _has_penalty(found):
             curves["train_loss"] = _minus(curves["train_loss"], penalty)
-        curves.setdefault("train_loss", None)
+        train = curves.pop("train_loss", None)
         epochs = lists.get("epoch") or None
-        return History(epochs=epochs, name=str(name), **curves)
+        return History(train, epochs=epochs, name=str(name), **curves)
     except (TypeError, ValueError) as error:
         raise malformed(path, f"in which: {error}") from None
 
@@ -133,17 +136,25 @@ def from_rows(
 def _merge(curve, values):
     if not values:
         return None
-    return (
-        math.fsum(values) / len(values) if curve == "train_loss" else values[-1]
-    )
+    if curve == "train_loss":
+        return sum(values) / len(values)
+    return values[-1]
 
 
 def _has_penalty(found):
     """Whether the two losses differ in that one contains the penalties."""
-    return (
-        found["val_loss"] == "val_data_loss"
-        and found.get("train_loss") == "loss"
-    )
+    names = found["val_loss"], found.get("train_loss")
+    return names == ("val_data_loss", "loss")
+
+
+def _spread(values, count):
+    """Puts the values of every so many epochs at the epochs they are of."""
+    every = count // len(values) if values else 0
+    if every < 2 or count // every != len(values):
+        return values
+    spread = [None] * count
+    spread[every - 1 :: every] = values
+    return spread
 
 
 def _minus(losses, penalties):
