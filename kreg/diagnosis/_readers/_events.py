@@ -1,10 +1,11 @@
 """TensorBoard event directories, as Keras and Lightning write them."""
 
+import os
 import pathlib
 import struct
 
 from kreg.diagnosis._history import History
-from kreg.diagnosis._readers._columns import from_rows
+from kreg.diagnosis._readers._columns import find_columns, from_rows
 from kreg.diagnosis._readers._limits import (
     MAX_BYTES,
     check_rows,
@@ -53,7 +54,7 @@ def read_events(path: pathlib.Path, files: list[pathlib.Path]) -> list[History]:
     complete = {
         run: [rows[step] for step in sorted(rows)]
         for run, rows in runs.items()
-        if any("val" in name for row in rows.values() for name in row)
+        if "val_loss" in find_columns(_names(rows))
     }
     if not complete:
         raise malformed(path, "whose events hold no validation loss")
@@ -63,8 +64,13 @@ def read_events(path: pathlib.Path, files: list[pathlib.Path]) -> list[History]:
     ]
 
 
+def _names(rows):
+    return dict.fromkeys(name for row in rows.values() for name in row)
+
+
 def _relative(run, path):
-    return run.relative_to(path).as_posix() if run != path else ""
+    name = os.path.relpath(run, path)
+    return "" if name in (".", "..") else name
 
 
 def _scalars(files):
