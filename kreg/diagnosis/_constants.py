@@ -26,8 +26,11 @@ MIN_TAIL = 3
 # Smallest rise that is worth a name.
 RISE_FLOOR = 0.07
 
-# How many standard errors of the rise are added to the floor.
-RISE_ERRORS = 1.5
+# A rise is significant if it is this many of its standard errors ...
+RISE_ERRORS = 2.0
+
+# ... or if the loss has this much of a trend after the best epoch.
+TREND_ERRORS = 1.0
 
 # A best epoch in the last tenth of the run is the end of the run.
 LATEST_BEST = 0.9
@@ -66,3 +69,5 @@ SET_ERROR = 0.1
 # overfitting.
 CONFIDENCE = {True: (1.3, 1.3, 0.0), False: (-0.8, -3.0, 2.4)}
 CONFIDENCE_PAIRED = {True: (0.5, 3.1, 0.0), False: (-0.2, -2.0, 1.6)}
+
+RECOVERY_WIDTH = 0.1

@@ -1,6 +1,5 @@
 """From curves to a verdict."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -119,11 +118,14 @@ def decide(measures: Measures) -> str:
     at_end = m.best > constants.LATEST_BEST * (m.count - 1) or m.at_minimum
     falling = m.fall > max(constants.FALL_FLOOR, 2 * m.fall_error)
     descends_again = m.hump >= constants.HUMP_UNDONE and falling
-    limit = math.hypot(
-        constants.RISE_FLOOR, constants.RISE_ERRORS * m.rise_error
+    significant = (
+        m.trend > constants.TREND_ERRORS
+        or m.rise > constants.RISE_ERRORS * m.rise_error
     )
-    excused = at_end or descends_again or m.recovers
-    if m.rise > limit and not excused:
+    # A training loss that went on falling says that nothing swings.
+    swings = m.recovers and not m.train_rise < 0
+    excused = at_end or descends_again or swings
+    if m.rise > constants.RISE_FLOOR and significant and not excused:
         if m.given_back > constants.DIVERGED_SHARE:
             return "diverged"
         return "overfitting"

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from kreg.diagnosis import _constants as constants
-from kreg.diagnosis._smoothing import median_of_three, noise, slope, smooth
+from kreg.diagnosis._smoothing import (
+    median_of_three,
+    noise,
+    rank_trend,
+    slope,
+    smooth,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +26,8 @@ class Measures:
         rise: Loss at the end above the best level, in units of `scale`: the
             best level, or what was gained where losses are not positive.
         rise_error: Standard error of `rise`.
+        trend: Rank correlation of loss and epoch after the best one, in its
+            standard errors.
         noise: Standard deviation between epochs, in units of `scale`.
         fall: How far the curve falls over its last quarter, in `scale`.
         fall_error: Standard error of `fall`.
@@ -28,6 +36,8 @@ class Measures:
         train_gain: Fall of the training loss, relative to its first level.
         given_back: Where the training loss ends between its lowest level (0)
             and its highest (1).
+        train_rise: How far the training loss ends above where it was at the
+            best epoch, as a share of its range, or NaN.
         recovers: Whether the run has come back from a rise as high and as
             long as the present one, as with a cyclic learning rate.
         hump: Share of a rise in the middle of the run that was undone, 0 if
@@ -43,6 +53,7 @@ class Measures:
     onset: int
     rise: float
     rise_error: float
+    trend: float
     noise: float
     fall: float
     fall_error: float
@@ -50,6 +61,7 @@ class Measures:
     val_gain: float
     train_gain: float
     given_back: float
+    train_rise: float
     recovers: bool
     hump: float
     at_minimum: bool
@@ -94,9 +106,10 @@ def measure(
     return Measures(
         count=int(val.size),
         best=best,
-        onset=_onset(curve, lowest, final, val.size),
+        onset=_onset(curve, lowest, best, final, val.size),
         rise=(final - level) / scale,
         rise_error=between * np.sqrt(1 / width + 1 / tail) / scale,
+        trend=rank_trend(val[best + 1 :]),
         noise=between / scale,
         fall=-change / scale,
         fall_error=change_error / scale,
@@ -104,7 +117,8 @@ def measure(
         val_gain=(float(val[0]) - level) / scale,
         train_gain=train_gain,
         given_back=given_back,
-        recovers=_recovers(curve.values, lowest, final),
+        train_rise=_train_rise(train, best, tail),
+        recovers=_recovers(filtered, level, final),
         hump=_hump(curve.values, scale),
         at_minimum=bool(val[-1] <= val.min()),
         gap=_gap(val, train, tail) * unit,
@@ -125,14 +139,14 @@ def _scale(val, level):
     return gained if gained > 0 else 1.0
 
 
-def _onset(curve, lowest, final, count):
+def _onset(curve, lowest, best, final, count):
     """One past the last window whose level is still near the best."""
     values = curve.values[lowest:]
     margin = constants.ONSET_SHARE * max(final - values[0], 0.0)
     near = values <= values[0] + margin
     onset = lowest + int(np.flatnonzero(near)[-1]) + 1
     # No earlier than the epoch that completed the best window.
-    return min(max(onset, int(curve.end[lowest])), count - 1)
+    return min(max(onset, int(curve.end[lowest]), best + 1), count - 1)
 
 
 def _training(train):
@@ -147,18 +161,31 @@ def _training(train):
     return (first - lowest) / (abs(first) or 1.0), given_back
 
 
-def _recovers(values, lowest, final):
+def _train_rise(train, best, tail):
+    here = train[max(best - 1, 0) : best + 2]
+    end = train[-tail:]
+    known = train[np.isfinite(train)]
+    here, end = here[np.isfinite(here)], end[np.isfinite(end)]
+    if not here.size or not end.size or np.ptp(known) == 0:
+        return np.nan
+    return float(end.mean() - here.mean()) / float(np.ptp(known))
+
+
+def _recovers(filtered, level, final):
     """Looks for an earlier stay above half the present rise that ended."""
-    above = values > (values[lowest] + final) / 2
+    width = max(3, round(constants.RECOVERY_WIDTH * filtered.size))
+    values = np.convolve(filtered, np.full(width, 1 / width), "valid")
+    above = values > (level + final) / 2
     edges = np.flatnonzero(np.diff(above))
-    if edges.size < 2 or not above[-1]:
+    if edges.size < 2:
         return False
+    if not above[-1]:
+        return True
     lengths = np.diff(edges)
     # Stays above and below alternate, and the present one is above.
     earlier = lengths[-2::-2]
     present = values.size - 1 - edges[-1]
-    share = constants.RECOVERY_SHARE
-    return bool((earlier >= share * present).any())
+    return bool((earlier >= constants.RECOVERY_SHARE * present).any())
 
 
 def _gap(val, train, tail):

@@ -74,6 +74,28 @@ def noise(values: np.ndarray) -> float:
     return float(1.4826 * np.median(bend) / np.sqrt(6))
 
 
+def rank_trend(values: np.ndarray) -> float:
+    """Returns Spearman's correlation with time, in its standard errors.
+
+    Ranks make it blind to how high a spike is.
+
+    Args:
+        values: Array of finite floats.
+
+    Returns:
+        Float; 0 for fewer than four values or equal ones.
+    """
+    if values.size < 4:
+        return 0.0
+    ranks = np.unique(values, return_inverse=True)[1].astype(float)
+    ranks -= ranks.mean()
+    time = np.arange(values.size) - (values.size - 1) / 2
+    spread = float(np.sqrt((ranks @ ranks) * (time @ time)))
+    if spread == 0:
+        return 0.0
+    return float(ranks @ time) / spread * float(np.sqrt(values.size - 1))
+
+
 def slope(values: np.ndarray) -> tuple[float, float]:
     """Fits a line and returns its total change and that change's error."""
     x = np.arange(values.size) - (values.size - 1) / 2

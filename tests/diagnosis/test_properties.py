@@ -1,0 +1,136 @@
+"""What must hold for every curve, tried on real and on random ones."""
+
+import json
+import pathlib
+
+import curves
+import numpy as np
+import pytest
+
+from kreg.diagnosis import diagnose
+
+RUNS = json.loads(
+    (pathlib.Path(__file__).parent / "data" / "runs.json").read_text()
+)
+
+
+def random_curves(count=60):
+    """Random walks, falling and rising curves, short and long, noisy or not."""
+    rng = np.random.default_rng(0)
+    for _ in range(count):
+        epochs = int(rng.integers(5, 120))
+        step = np.arange(epochs)
+        trend = rng.uniform(0, 2) * np.exp(-step / rng.uniform(1, 40))
+        drift = rng.uniform(-0.2, 1) * step / epochs
+        walk = np.cumsum(rng.normal(size=epochs)) * rng.choice([0, 0.01, 0.1])
+        val = np.abs(1 + trend + drift + walk) + 1e-3
+        val *= np.exp(rng.choice([0, 0.02, 0.2]) * rng.normal(size=epochs))
+        train = np.abs(trend + 0.1 + 0.01 * rng.normal(size=epochs))
+        yield train, val
+
+
+PAIRS = [
+    (np.array(run["train_loss"]), np.array(run["val_loss"])) for run in RUNS
+] + list(random_curves())
+
+
+@pytest.mark.parametrize("factor", [1e-6, 0.1, 1 / 3, 7.0, 1e6])
+def test_the_unit_of_the_loss_changes_nothing(factor):
+    for train, val in PAIRS:
+        one, other = (
+            diagnose(train, val),
+            diagnose(train * factor, val * factor),
+        )
+        for name in (
+            "status",
+            "overfitting",
+            "best_epoch",
+            "onset_epoch",
+            "relative_rise",
+            "confidence",
+            "advice",
+        ):
+            assert getattr(one, name) == getattr(other, name)
+        assert other.gap == pytest.approx(one.gap * factor, rel=1e-4)
+
+
+def test_new_minima_never_make_a_healthy_curve_overfit():
+    healthy = 0
+    for train, val in PAIRS:
+        if diagnose(train, val).overfitting:
+            continue
+        healthy += 1
+        for count in (1, 2, 3, 10):
+            lower = val.min() * 0.99 ** np.arange(1, count + 1)
+            more = np.concatenate([val, lower])
+            train_more = np.concatenate([train, np.full(count, train[-1])])
+            assert not diagnose(train_more, more).overfitting
+    assert healthy > 30
+
+
+def test_cutting_after_the_onset_leaves_the_best_epoch():
+    cuts = 0
+    for train, val in PAIRS:
+        verdict = diagnose(train, val)
+        if not verdict.overfitting:
+            continue
+        assert verdict.best_epoch < verdict.onset_epoch < len(val)
+        for end in range(verdict.onset_epoch + 1, len(val)):
+            cuts += 1
+            part = diagnose(train[:end], val[:end])
+            assert part.best_epoch == verdict.best_epoch
+    assert cuts > 300
+
+
+def test_shifting_the_epochs_shifts_the_verdict():
+    for train, val in PAIRS:
+        one = diagnose(train, val)
+        other = diagnose(train, val, epochs=range(7, 7 + len(val)))
+        assert other.status == one.status
+        assert other.best_epoch == one.best_epoch + 7
+        if one.onset_epoch is not None:
+            assert other.onset_epoch == one.onset_epoch + 7
+
+
+def test_every_other_epoch_missing_is_a_shorter_curve():
+    for train, val in PAIRS:
+        sparse = np.full(2 * len(val), np.nan)
+        sparse[1::2] = val
+        one = diagnose(train, val)
+        other = diagnose(np.repeat(train, 2), sparse)
+        assert (one.status, one.confidence) == (other.status, other.confidence)
+        assert other.best_epoch == 2 * one.best_epoch + 1
+
+
+def test_numbers_are_plain_and_finite():
+    for train, val in PAIRS:
+        verdict = diagnose(train, val)
+        for number in verdict.evidence.values():
+            assert type(number) in (int, float)
+            assert np.isfinite(number)
+        assert type(verdict.best_epoch) is int
+        assert type(verdict.overfitting) is bool
+
+
+@pytest.mark.parametrize("epochs", [5, 6, 7, 8])
+def test_the_shortest_runs_have_a_verdict(epochs):
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        verdict = diagnose(rng.random(epochs), rng.random(epochs))
+        assert verdict.status != "too short to tell"
+
+
+def test_extreme_values_do_not_break_it():
+    tiny, huge = 5e-324, 1.7e308
+    for val in (
+        [tiny] * 10,
+        [huge] * 10,
+        [tiny, huge] * 5,
+        [-huge, huge] * 5,
+        [0.0] * 9 + [1.0],
+        list(curves.rising() * 1e300),
+    ):
+        with np.errstate(all="ignore"):
+            verdict = diagnose(val, val)
+        assert 0 <= verdict.confidence <= 1
+        assert type(verdict).from_json(verdict.to_json()) == verdict
