@@ -85,6 +85,8 @@ def read_histories(path: str | os.PathLike) -> dict[str, History]:
     if not path.exists():
         raise FileNotFoundError(f"No training history at {os.fspath(path)!r}")
     found = _read_folder(path) if path.is_dir() else _read_file(path)
+    if not found:
+        raise malformed(path, "which holds no history yet")
     histories: dict[str, History] = {}
     for history in found:
         name = history.name or "0"

@@ -23,8 +23,8 @@ NAMES = {
     ),
     "train_loss": (
         "train_loss_epoch",
-        "train_loss",
         "loss",
+        "train_loss",
         "training_loss",
         "train_loss_step",
     ),

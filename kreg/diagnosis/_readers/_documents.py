@@ -75,13 +75,14 @@ def from_document(
     if not isinstance(document, dict) or not document:
         raise malformed(path, "which holds no JSON object or list of objects")
     if isinstance(document.get("log_history"), list):  # Hugging Face
-        return [from_rows(_dicts(document["log_history"], path), path, name)]
+        rows = _dicts(document["log_history"], path)
+        return [from_rows(list(map(_from_zero, rows)), path, name)]
     if isinstance(document.get("history"), dict):
         return [from_columns(document["history"], path, name)]
     if isinstance(document.get("trials"), list):
         return from_optuna(_dicts(document["trials"], path), path)
     if "trial_id" in document and isinstance(document.get("metrics"), dict):
-        return [from_keras_tuner(document, path)]
+        return from_keras_tuner(document, path)
     if _is_columns(document):
         return [from_columns(document, path, name)]
     return _from_mapping(document, path)
@@ -112,6 +113,12 @@ def _from_mapping(document, path):
         # Words the error by what the document does hold.
         return [from_columns(document, path)]
     return [from_columns(runs[name], path, name) for name in runs]
+
+
+def _from_zero(row):
+    """Hugging Face logs at an epoch's end how many have ended."""
+    epoch = row.get("epoch")
+    return {**row, "epoch": epoch - 1} if isinstance(epoch, float) else row
 
 
 def _is_columns(item):

@@ -7,7 +7,7 @@ from kreg.diagnosis._readers._columns import from_columns, from_rows
 from kreg.diagnosis._readers._limits import malformed
 
 
-def from_keras_tuner(document: dict, path: os.PathLike) -> History:
+def from_keras_tuner(document: dict, path: os.PathLike) -> list[History]:
     """Makes a `History` of a KerasTuner `trial.json`.
 
     KerasTuner keeps one observation a reported step, the mean over the
@@ -18,7 +18,8 @@ def from_keras_tuner(document: dict, path: os.PathLike) -> History:
         path: Where it is from, for the error.
 
     Returns:
-        A `History` named after the trial.
+        List of one `History`, named after the trial; empty if the trial has
+        not reported anything yet.
 
     Raises:
         ValueError: If it holds no validation loss.
@@ -33,7 +34,7 @@ def from_keras_tuner(document: dict, path: os.PathLike) -> History:
             step, value = _observation(observation, path)
             rows.setdefault(step, {"epoch": step})[name] = value
     ordered = [rows[step] for step in sorted(rows)]
-    return from_rows(ordered, path, document["trial_id"])
+    return [from_rows(ordered, path, document["trial_id"])] if rows else []
 
 
 def from_optuna(trials: list[dict], path: os.PathLike) -> list[History]:
