@@ -102,7 +102,7 @@ def measure(
     change, change_error = slope(filtered[-max(5, val.size // 4) :])
     half = float(np.median(val[: (val.size + 1) // 2][-tail:]))
     known = train[np.isfinite(train)]
-    train_gain, given_back = _training(known)
+    train_gain, given_back = _training(known, tail)
     return Measures(
         count=int(val.size),
         best=best,
@@ -149,14 +149,14 @@ def _onset(curve, lowest, best, final, count):
     return min(max(onset, int(curve.end[lowest]), best + 1), count - 1)
 
 
-def _training(train):
+def _training(train, tail):
     if train.size < constants.MIN_EPOCHS:
         return np.nan, 0.0
     values = smooth(train).values
     first, lowest = float(train[0]), float(values.min())
     highest = max(first, float(values.max()))
     span = highest - lowest
-    end = float(np.median(train[-3:]))
+    end = float(median_of_three(train)[-tail:].mean())
     given_back = (end - lowest) / span if span > 0 else 0.0
     return (first - lowest) / (abs(first) or 1.0), given_back
 
@@ -174,6 +174,7 @@ def _train_rise(train, best, tail):
 def _recovers(filtered, level, final):
     """Looks for an earlier stay above half the present rise that ended."""
     width = max(3, round(constants.RECOVERY_WIDTH * filtered.size))
+    width = min(width, 2 * constants.MAX_HALF_WINDOW + 1)
     values = np.convolve(filtered, np.full(width, 1 / width), "valid")
     above = values > (level + final) / 2
     edges = np.flatnonzero(np.diff(above))

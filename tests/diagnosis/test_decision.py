@@ -148,6 +148,22 @@ TABLE = [
         (22, 33),
     ),
     (
+        "one low epoch in a converging run",
+        TRAIN,
+        curves.with_value(curves.converging(), 30, 0.1),
+        "healthy",
+        (50, 59),
+        None,
+    ),
+    (
+        "second descent under way",
+        curves.training(50),
+        curves.double_descent(end=0.7, rest=0),
+        "still improving",
+        (13, 15),
+        None,
+    ),
+    (
         "constant",
         np.full(60, 0.3),
         np.full(60, 0.3),
@@ -267,6 +283,15 @@ def test_a_clear_rise_is_found_in_noise(share):
     assert found >= 95
 
 
+def test_a_trend_is_found_where_the_noise_hides_the_level():
+    val = curves.rising(rise=0.25)
+    found = sum(
+        diagnose(TRAIN, curves.noisy(val, 0.2, seed)).overfitting
+        for seed in range(100)
+    )
+    assert found >= 80
+
+
 def test_noise_that_hides_everything_is_said_to():
     val = curves.noisy(np.full(12, 1.0), 0.8, seed=3)
     verdict = diagnose(curves.training(12, tau=2), val)
@@ -348,6 +373,7 @@ BAD_SERIES = [
     [1.0, "2"],
     [True, False],
     [1.0, [2.0]],
+    [1.0, None, True],
     [1.0, 10**400],
     {"val_loss": [1.0]},
     [1 + 2j],

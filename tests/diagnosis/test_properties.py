@@ -29,9 +29,22 @@ def random_curves(count=60):
         yield train, val
 
 
+def special_curves():
+    """Ties, low spikes after the onset, and rises close to the floor."""
+    for epochs, value in ((30, 0.3), (50, 0.1), (70, 0.7)):
+        yield np.full(epochs, value), np.full(epochs, value)
+    for epoch in (35, 45, 50, 58):
+        low = curves.with_value(curves.rising(), epoch, 0.01)
+        yield curves.training(), low
+    for rise in np.linspace(0.03, 0.15, 60):
+        yield curves.training(), curves.rising(rise=rise)
+
+
 PAIRS = [
-    (np.array(run["train_loss"]), np.array(run["val_loss"])) for run in RUNS
-] + list(random_curves())
+    *((np.array(run["train_loss"]), np.array(run["val_loss"])) for run in RUNS),
+    *random_curves(),
+    *special_curves(),
+]
 
 
 @pytest.mark.parametrize("factor", [1e-6, 0.1, 1 / 3, 7.0, 1e6])
