@@ -92,7 +92,7 @@ def diagnose(
         best_epoch=epochs[observed[measures.best]],
         onset_epoch=epochs[observed[measures.onset]] if overfitting else None,
         gap=None if np.isnan(measures.gap) else _round(measures.gap),
-        relative_rise=_round(measures.rise),
+        relative_rise=round(float(measures.rise), 6),
         confidence=confidence(measures, overfitting),
         evidence=_evidence(measures),
         advice=advise(status, measures, strengths),
@@ -194,12 +194,12 @@ def _evidence(measures):
         "paired_rise": measures.paired,
     }
     return {
-        name: value if isinstance(value, int) else _round(value)
+        name: value if isinstance(value, int) else round(float(value), 6)
         for name, value in numbers.items()
         if np.isfinite(value)
     }
 
 
 def _round(value):
-    """Six significant digits: what is left of a change of unit is gone."""
+    """Six significant digits: the rest is left over from a change of unit."""
     return float(f"{value:.6g}")

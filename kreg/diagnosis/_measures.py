@@ -15,6 +15,10 @@ from kreg.diagnosis._smoothing import (
 )
 
 
+# In units of the median loss; below this only rounding is left.
+SMALLEST_LEVEL = 1e-9
+
+
 @dataclasses.dataclass(frozen=True)
 class Measures:
     """What the curves show. Positions count observed epochs from 0.
@@ -89,8 +93,7 @@ def measure(
     unit = float(np.median(np.abs(val)) or np.abs(val).max()) or 1.0
     val, train = val / unit, train / unit
     filtered, curve = median_of_three(val), smooth(val)
-    # Equal levels must stay equal whatever the unit, so that the first wins.
-    lowest = int(np.argmin(curve.values.round(12)))
+    lowest = int(np.argmin(curve.values))
     level = float(curve.values[lowest])
     window = slice(curve.begin[lowest], curve.end[lowest] + 1)
     best = int(window.start + np.argmin(val[window]))
@@ -121,7 +124,7 @@ def measure(
         recovers=_recovers(filtered, level, final),
         hump=_hump(curve.values, scale),
         at_minimum=bool(val[-1] <= val.min()),
-        gap=_gap(val, train, tail) * unit,
+        gap=round(_gap(val, train, tail), 9) * unit,
         paired=_paired(paired, scale * unit, tail),
     )
 
@@ -134,7 +137,7 @@ def _final_level(val, filtered, tail):
 def _scale(val, level):
     """The level itself, or what was gained where levels mean nothing."""
     if val.min() > 0:
-        return level
+        return max(level, SMALLEST_LEVEL)
     gained = float(val.max() - val.min())
     return gained if gained > 0 else 1.0
 

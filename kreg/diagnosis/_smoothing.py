@@ -53,7 +53,8 @@ def smooth(values: np.ndarray) -> Smooth:
     end = (index + half + 1)[whole]
     edges = np.stack([begin, end], axis=1).ravel()
     sums = np.add.reduceat(filtered, edges)[::2]
-    return Smooth(sums / (end - begin), begin, end)
+    # Equal levels must stay equal whatever the unit, so that the first wins.
+    return Smooth((sums / (end - begin)).round(12), begin, end)
 
 
 def noise(values: np.ndarray) -> float:

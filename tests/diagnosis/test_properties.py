@@ -31,11 +31,15 @@ def random_curves(count=60):
 
 def special_curves():
     """Ties, low spikes after the onset, and rises close to the floor."""
-    for epochs, value in ((30, 0.3), (50, 0.1), (70, 0.7)):
-        yield np.full(epochs, value), np.full(epochs, value)
+    for high, low in ((0.7, 0.3), (0.7, 0.1), (1.1, 0.9), (0.3, 0.3)):
+        yield curves.training(), np.repeat([high, low], [40, 20])
+        yield curves.training(), np.repeat([high, low, high], [20, 30, 10])
     for epoch in (35, 45, 50, 58):
-        low = curves.with_value(curves.rising(), epoch, 0.01)
+        low = curves.with_value(curves.rising(rise=0.15), epoch, 0.01)
         yield curves.training(), low
+    for epoch in range(8, 14):
+        low = curves.with_value(curves.rising(40, 4, 0.3), epoch, 0.01)
+        yield curves.training(40), low
     for rise in np.linspace(0.03, 0.15, 60):
         yield curves.training(), curves.rising(rise=rise)
 
@@ -79,6 +83,19 @@ def test_new_minima_never_make_a_healthy_curve_overfit():
             train_more = np.concatenate([train, np.full(count, train[-1])])
             assert not diagnose(train_more, more).overfitting
     assert healthy > 30
+
+
+def test_one_new_minimum_never_makes_a_noisy_healthy_curve_overfit():
+    rng = np.random.default_rng(1)
+    for seed in range(1500):
+        epochs = int(rng.integers(8, 60))
+        rise, share = rng.uniform(0.02, 0.3), rng.choice([0, 0.05, 0.2])
+        val = curves.rising(epochs, max(2, epochs // 4), rise)
+        val, train = curves.noisy(val, share, seed), curves.training(epochs)
+        if diagnose(train, val).overfitting:
+            continue
+        more = np.append(val, 0.99 * val.min())
+        assert not diagnose(np.append(train, train[-1]), more).overfitting
 
 
 def test_cutting_after_the_onset_leaves_the_best_epoch():
@@ -141,6 +158,7 @@ def test_extreme_values_do_not_break_it():
         [tiny, huge] * 5,
         [-huge, huge] * 5,
         [0.0] * 9 + [1.0],
+        [1.0] * 20 + [1e-15] * 10 + [1e-14] * 10,
         list(curves.rising() * 1e300),
     ):
         with np.errstate(all="ignore"):
