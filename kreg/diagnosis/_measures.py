@@ -14,7 +14,6 @@ from kreg.diagnosis._smoothing import (
     smooth,
 )
 
-
 # In units of the median loss; below this only rounding is left.
 SMALLEST_LEVEL = 1e-9
 
