@@ -23,7 +23,7 @@ def confidence(measures: Measures, overfitting: bool) -> float:
     """
     paired = math.isfinite(measures.paired)
     distance = measures.paired if paired else _distance(measures)
-    if not overfitting:
+    if not (overfitting or paired):
         # A rise that was excused does not count against its excuse.
         distance = min(distance, 0.0)
     table = constants.CONFIDENCE_PAIRED if paired else constants.CONFIDENCE
