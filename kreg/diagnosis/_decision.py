@@ -91,7 +91,7 @@ def diagnose(
         overfitting=overfitting,
         best_epoch=epochs[observed[measures.best]],
         onset_epoch=epochs[observed[measures.onset]] if overfitting else None,
-        gap=None if np.isnan(measures.gap) else _round(measures.gap),
+        gap=_round(measures.gap) if np.isfinite(measures.gap) else None,
         relative_rise=round(float(measures.rise), 6),
         confidence=confidence(measures, overfitting),
         evidence=_evidence(measures),

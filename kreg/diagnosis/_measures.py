@@ -17,6 +17,9 @@ from kreg.diagnosis._smoothing import (
 # In units of the median loss; below this only rounding is left.
 SMALLEST_LEVEL = 1e-9
 
+# Likewise; beyond it sums of squares would overflow.
+LARGEST_LOSS = 1e12
+
 
 @dataclasses.dataclass(frozen=True)
 class Measures:
@@ -89,8 +92,8 @@ def measure(
     Returns:
         `Measures`.
     """
-    unit = float(np.median(np.abs(val)) or np.abs(val).max()) or 1.0
-    val, train = val / unit, train / unit
+    unit = _unit(val)
+    val, train = _in_units(val, unit), _in_units(train, unit)
     filtered, curve = median_of_three(val), smooth(val)
     lowest = int(np.argmin(curve.values))
     level = float(curve.values[lowest])
@@ -126,6 +129,17 @@ def measure(
         gap=round(_gap(val, train, tail), 9) * unit,
         paired=_paired(paired, scale * unit, tail),
     )
+
+
+def _unit(values):
+    """The median size, or where that is zero the largest."""
+    largest = float(np.abs(values).max()) or 1.0
+    return float(np.median(np.abs(values) / largest)) * largest or largest
+
+
+def _in_units(values, unit):
+    with np.errstate(over="ignore"):
+        return np.clip(values / unit, -LARGEST_LOSS, LARGEST_LOSS)
 
 
 def _final_level(val, filtered, tail):
@@ -226,5 +240,6 @@ def _paired(paired, scale, tail):
     known = np.isfinite(rise) & np.isfinite(error) & (error > 0)
     if not known.any():
         return np.nan
-    excess = float(rise[known].mean()) - constants.RISE_FLOOR * scale
-    return excess / float(error[known].mean())
+    with np.errstate(all="ignore"):
+        excess = np.mean(rise[known]) - constants.RISE_FLOOR * scale
+        return float(excess / np.mean(error[known]))

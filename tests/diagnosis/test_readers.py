@@ -1,9 +1,9 @@
 import json
 import os
 
-import curves
 import numpy as np
 import pytest
+import scripted_curves as curves
 
 from kreg.diagnosis import History, read_histories, read_history
 from kreg.diagnosis._readers import _limits

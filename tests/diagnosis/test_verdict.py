@@ -1,7 +1,7 @@
 import json
 
-import curves
 import pytest
+import scripted_curves as curves
 
 from kreg.diagnosis import Advice, Verdict, diagnose
 

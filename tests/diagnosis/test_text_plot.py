@@ -1,5 +1,5 @@
-import curves
 import pytest
+import scripted_curves as curves
 
 from kreg.diagnosis import History, text_plot
 

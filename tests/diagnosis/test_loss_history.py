@@ -1,6 +1,6 @@
-import curves
 import numpy as np
 import pytest
+import scripted_curves as curves
 
 from kreg.diagnosis import History, diagnose
 

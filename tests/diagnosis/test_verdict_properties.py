@@ -3,11 +3,11 @@
 import json
 import pathlib
 
-import curves
 import numpy as np
 import pytest
+import scripted_curves as curves
 
-from kreg.diagnosis import diagnose
+from kreg.diagnosis import History, Verdict, diagnose, text_plot
 
 RUNS = json.loads(
     (pathlib.Path(__file__).parent / "data" / "runs.json").read_text()
@@ -150,18 +150,39 @@ def test_the_shortest_runs_have_a_verdict(epochs):
         assert verdict.status != "too short to tell"
 
 
-def test_extreme_values_do_not_break_it():
-    tiny, huge = 5e-324, 1.7e308
-    for val in (
-        [tiny] * 10,
-        [huge] * 10,
-        [tiny, huge] * 5,
-        [-huge, huge] * 5,
-        [0.0] * 9 + [1.0],
-        [1.0] * 20 + [1e-15] * 10 + [1e-14] * 10,
-        list(curves.rising() * 1e300),
-    ):
-        with np.errstate(all="ignore"):
-            verdict = diagnose(val, val)
-        assert 0 <= verdict.confidence <= 1
-        assert type(verdict).from_json(verdict.to_json()) == verdict
+POOL = [0.0, 1.0, 3, -1, None, 1e-9, 5e-324, 1e-300, 1e300, 1.7e308, -1.7e308]
+POOL += [float("inf"), float("-inf"), float("nan")]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_extreme_values_do_not_break_it(seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(50):
+        few = rng.choice(len(POOL), size=rng.integers(1, 5))
+        epochs = int(rng.integers(1, 25))
+
+        def series(few=few, epochs=epochs):
+            return [
+                POOL[rng.choice(few)]
+                if rng.random() < 0.7
+                else float(rng.normal())
+                for _ in range(epochs)
+            ]
+
+        history = History(
+            series(),
+            series(),
+            probe_loss=series(),
+            val_rise=series(),
+            val_rise_se=series(),
+        )
+        verdict = history.diagnose()
+        assert 0.5 <= verdict.confidence <= 1
+        assert Verdict.from_json(verdict.to_json()) == verdict
+        assert verdict.status in verdict._repr_html_()
+        assert text_plot(history, verdict)
+
+
+def test_a_level_of_next_to_nothing():
+    val = [1.0] * 20 + [1e-15] * 10 + [1e-14] * 10
+    assert not diagnose(None, val).overfitting
