@@ -1,11 +1,11 @@
 """Is a training run overfitting, since when, and what to do about it."""
 
 from kreg.diagnosis import criteria
-from kreg.diagnosis.decision import diagnose
-from kreg.diagnosis.history import History
-from kreg.diagnosis.plot import text_plot
-from kreg.diagnosis.readers import read_histories, read_history
-from kreg.diagnosis.verdict import Advice, Verdict
+from kreg.diagnosis._decision import diagnose
+from kreg.diagnosis._history import History
+from kreg.diagnosis._plot import text_plot
+from kreg.diagnosis._readers import read_histories, read_history
+from kreg.diagnosis._verdict import Advice, Verdict
 
 __all__ = [
     "Advice",

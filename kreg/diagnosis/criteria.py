@@ -8,12 +8,14 @@ References:
 - [Prechelt, 1998](https://doi.org/10.1007/3-540-49430-8_3), section 2.2
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from kreg.diagnosis.series import as_series
+from kreg.diagnosis._series import as_series
 
 
-def generalization_loss(val_loss):
+def generalization_loss(val_loss: Sequence[float]) -> np.ndarray:
     """Returns `GL(t) = 100 * (E_va(t) / E_opt(t) - 1)` for every epoch.
 
     `E_opt(t)` is the lowest validation error up to epoch t.
@@ -31,7 +33,9 @@ def generalization_loss(val_loss):
     return 100 * (errors / np.minimum.accumulate(errors) - 1)
 
 
-def training_progress(train_loss, strip=5):
+def training_progress(
+    train_loss: Sequence[float], strip: int = 5
+) -> np.ndarray:
     """Returns `P_k(t)` at the end of every strip of `strip` epochs.
 
     `P_k(t) = 1000 * (mean of the strip / minimum of the strip - 1)`.
@@ -53,7 +57,7 @@ def training_progress(train_loss, strip=5):
     return 1000 * (strips.mean(axis=1) / strips.min(axis=1) - 1)
 
 
-def gl(val_loss, alpha):
+def gl(val_loss: Sequence[float], alpha: float) -> int | None:
     """Stops at the first epoch with `GL(t) > alpha`.
 
     Args:
@@ -66,7 +70,12 @@ def gl(val_loss, alpha):
     return _first(generalization_loss(val_loss) > alpha)
 
 
-def pq(train_loss, val_loss, alpha, strip=5):
+def pq(
+    train_loss: Sequence[float],
+    val_loss: Sequence[float],
+    alpha: float,
+    strip: int = 5,
+) -> int | None:
     """Stops at the first end of strip with `GL(t) / P_k(t) > alpha`.
 
     Args:
@@ -92,7 +101,7 @@ def pq(train_loss, val_loss, alpha, strip=5):
     return None if first is None else (first + 1) * strip - 1
 
 
-def up(val_loss, strips, strip=5):
+def up(val_loss: Sequence[float], strips: int, strip: int = 5) -> int | None:
     """Stops after `strips` strips in a row that each end higher.
 
     `UP_s` stops at t iff `UP_(s-1)` stops at `t - k` and

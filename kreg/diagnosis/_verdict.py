@@ -67,7 +67,7 @@ class Verdict:
     evidence: dict
     advice: tuple = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         if self.onset_epoch is None:
             best = "" if self.best_epoch is None else f"epoch {self.best_epoch}"
             parts = [self.status + (f" (best {best})" if best else "")]
@@ -83,13 +83,13 @@ class Verdict:
             parts.append("try " + " or ".join(texts))
         return "; ".join(parts)
 
-    def explain(self):
+    def explain(self) -> str:
         """Returns a paragraph: what was seen, how sure, and what to do."""
-        from kreg.diagnosis.explanation import explain
+        from kreg.diagnosis._explanation import explain
 
         return explain(self)
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         rows = "".join(
             f"<li><b>{html.escape(advice.text)}</b>: "
             f"{html.escape(advice.why)}</li>"
@@ -101,12 +101,12 @@ class Verdict:
             f"<p>{html.escape(self.explain())}</p>{steps}</div>"
         )
 
-    def to_json(self):
+    def to_json(self) -> str:
         """Returns the verdict as a JSON object in a string."""
         return json.dumps(dataclasses.asdict(self), allow_nan=False)
 
     @classmethod
-    def from_json(cls, text):
+    def from_json(cls, text: str) -> "Verdict":
         """Returns the verdict that `to_json` wrote.
 
         Args:

@@ -1,24 +1,28 @@
 """JSON and JSONL: Keras histories, Hugging Face states, rows, trials."""
 
-from kreg.diagnosis.readers.columns import (
-    find_names,
+import pathlib
+from typing import Any
+
+from kreg.diagnosis._history import History
+from kreg.diagnosis._readers._columns import (
+    find_columns,
     from_columns,
     from_rows,
 )
-from kreg.diagnosis.readers.limits import (
+from kreg.diagnosis._readers._limits import (
     check_rows,
     malformed,
     parse_json,
     read_text,
 )
-from kreg.diagnosis.readers.trials import (
+from kreg.diagnosis._readers._trials import (
     from_journal,
     from_keras_tuner,
     from_optuna,
 )
 
 
-def read_json(path):
+def read_json(path: pathlib.Path) -> list[History]:
     """Reads every history a JSON file holds.
 
     Args:
@@ -33,7 +37,7 @@ def read_json(path):
     return from_document(parse_json(read_text(path), path), path)
 
 
-def read_jsonl(path):
+def read_jsonl(path: pathlib.Path) -> list[History]:
     """Reads every history a file of one JSON value a line holds.
 
     Args:
@@ -50,7 +54,9 @@ def read_jsonl(path):
     return from_document([parse_json(line, path) for line in lines], path)
 
 
-def from_document(document, path, name=""):
+def from_document(
+    document: Any, path: pathlib.Path, name: str = ""
+) -> list[History]:
     """Finds the histories in plain values, whatever tool wrote them.
 
     Args:
@@ -69,13 +75,14 @@ def from_document(document, path, name=""):
     if not isinstance(document, dict) or not document:
         raise malformed(path, "which holds no JSON object or list of objects")
     if isinstance(document.get("log_history"), list):  # Hugging Face
-        return [from_rows(_dicts(document["log_history"], path), path, name)]
+        rows = _dicts(document["log_history"], path)
+        return [from_rows(list(map(_from_zero, rows)), path, name)]
     if isinstance(document.get("history"), dict):
         return [from_columns(document["history"], path, name)]
     if isinstance(document.get("trials"), list):
         return from_optuna(_dicts(document["trials"], path), path)
     if "trial_id" in document and isinstance(document.get("metrics"), dict):
-        return [from_keras_tuner(document, path)]
+        return from_keras_tuner(document, path)
     if _is_columns(document):
         return [from_columns(document, path, name)]
     return _from_mapping(document, path)
@@ -108,8 +115,14 @@ def _from_mapping(document, path):
     return [from_columns(runs[name], path, name) for name in runs]
 
 
+def _from_zero(row):
+    """Hugging Face logs at an epoch's end how many have ended."""
+    epoch = row.get("epoch")
+    return {**row, "epoch": epoch - 1} if isinstance(epoch, float) else row
+
+
 def _is_columns(item):
-    val = find_names(item)[1]
+    val = find_columns(item).get("val_loss")
     return val is not None and isinstance(item[val], list)
 
 

@@ -1,5 +1,7 @@
 """A verdict in whole sentences."""
 
+from kreg.diagnosis._verdict import Verdict
+
 OPENINGS = {
     "healthy": "The run is healthy: it ends near its best validation loss.",
     "underfitting": "The run underfits: neither loss fell by much.",
@@ -12,7 +14,7 @@ OPENINGS = {
 }
 
 
-def explain(verdict):
+def explain(verdict: Verdict) -> str:
     """Returns a paragraph: what was seen, how sure, and what to do."""
     sentences = [OPENINGS[verdict.status]]
     if verdict.best_epoch is not None:

@@ -1,25 +1,29 @@
 """From curves to a verdict."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
-from kreg.diagnosis import constants
-from kreg.diagnosis.advice import advise
-from kreg.diagnosis.confidence import confidence
-from kreg.diagnosis.measures import measure
-from kreg.diagnosis.series import as_epochs, as_series
-from kreg.diagnosis.verdict import Verdict
+from kreg.diagnosis import _constants as constants
+from kreg.diagnosis._advice import advise
+from kreg.diagnosis._confidence import confidence
+from kreg.diagnosis._measures import Measures, measure
+from kreg.diagnosis._series import as_epochs, as_series
+from kreg.diagnosis._verdict import Verdict
+
+Floats = Sequence[float | None] | np.ndarray
 
 
 def diagnose(
-    train_loss,
-    val_loss,
+    train_loss: Floats | None,
+    val_loss: Floats,
     *,
-    epochs=None,
-    probe_loss=None,
-    val_rise=None,
-    val_rise_se=None,
-    strengths=None,
-):
+    epochs: Sequence[int] | None = None,
+    probe_loss: Floats | None = None,
+    val_rise: Floats | None = None,
+    val_rise_se: Floats | None = None,
+    strengths: Mapping[str, float] | None = None,
+) -> Verdict:
     """Says whether a training run overfits, since when, and what to do.
 
     The verdict does not depend on the unit of the losses. Epochs without a
@@ -79,31 +83,50 @@ def diagnose(
         return _blown_up(val, epochs)
     if observed.size < constants.MIN_EPOCHS:
         return _too_short(val, observed, epochs)
-    measures = measure(val[observed], probe[observed])
-    status = decide(measures)
+    pair = (series["val_rise"][observed], series["val_rise_se"][observed])
+    measures, status = _judge(val[observed], probe[observed], pair)
     overfitting = status == "overfitting"
     return Verdict(
         status=status,
         overfitting=overfitting,
         best_epoch=epochs[observed[measures.best]],
         onset_epoch=epochs[observed[measures.onset]] if overfitting else None,
-        gap=None if np.isnan(measures.gap) else _round(measures.gap),
-        relative_rise=_round(measures.rise),
+        gap=_round(measures.gap) if np.isfinite(measures.gap) else None,
+        relative_rise=round(float(measures.rise), 6),
         confidence=confidence(measures, overfitting),
         evidence=_evidence(measures),
         advice=advise(status, measures, strengths),
     )
 
 
-def decide(measures):
+def _judge(val, train, pair):
+    """Returns measures and status; a lone last minimum may be a spike."""
+    measures = measure(val, train, pair)
+    before = np.minimum.accumulate(val)
+    is_lone = val[-1] < before[-2] and val[-2] > before[-3]
+    if is_lone and val.size > constants.MIN_EPOCHS:
+        cut = [series[:-1] for series in pair]
+        without = measure(val[:-1], train[:-1], cut)
+        if decide(without) == "overfitting":
+            return without, "overfitting"
+    return measures, decide(measures)
+
+
+def decide(measures: Measures) -> str:
     """Returns the status that the measures stand for."""
     m = measures
-    settled = m.best > constants.LATEST_BEST * (m.count - 1) or m.at_minimum
+    at_end = m.best > constants.LATEST_BEST * (m.count - 1) or m.at_minimum
     falling = m.fall > max(constants.FALL_FLOOR, 2 * m.fall_error)
-    descends_again = m.hump >= 0.5 and falling
-    limit = constants.RISE_FLOOR + constants.RISE_ERRORS * m.rise_error
-    if m.rise > limit and not settled and not descends_again:
-        if m.train_loss_of_gain > constants.DIVERGED_SHARE:
+    descends_again = m.hump >= constants.HUMP_UNDONE and falling
+    significant = (
+        m.trend > constants.TREND_ERRORS
+        or m.rise > constants.RISE_ERRORS * m.rise_error
+    )
+    # A training loss that went on falling says that nothing swings.
+    swings = m.recovers and not m.train_rise < 0
+    excused = at_end or descends_again or swings
+    if m.rise > constants.RISE_FLOOR and significant and not excused:
+        if m.given_back > constants.DIVERGED_SHARE:
             return "diverged"
         return "overfitting"
     if falling and m.rise < constants.RISE_FLOOR or descends_again:
@@ -168,14 +191,15 @@ def _evidence(measures):
         "train_gain": measures.train_gain,
         "late_gain": measures.late_gain,
         "hump_undone": measures.hump,
+        "paired_rise": measures.paired,
     }
     return {
-        name: value if isinstance(value, int) else _round(value)
+        name: value if isinstance(value, int) else round(float(value), 6)
         for name, value in numbers.items()
         if np.isfinite(value)
     }
 
 
 def _round(value):
-    """Six significant digits: what is left of a change of unit is gone."""
+    """Six significant digits: the rest is left over from a change of unit."""
     return float(f"{value:.6g}")

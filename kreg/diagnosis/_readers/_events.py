@@ -1,9 +1,17 @@
 """TensorBoard event directories, as Keras and Lightning write them."""
 
+import os
+import pathlib
 import struct
 
-from kreg.diagnosis.readers.columns import from_rows
-from kreg.diagnosis.readers.limits import MAX_BYTES, check_rows, malformed
+from kreg.diagnosis._history import History
+from kreg.diagnosis._readers._columns import find_columns, from_rows
+from kreg.diagnosis._readers._limits import (
+    MAX_BYTES,
+    check_rows,
+    malformed,
+    read_bytes,
+)
 
 # What Keras's TensorBoard callback calls its runs; the tag is `epoch_loss`.
 SPLITS = {"train": "loss", "validation": "val_loss"}
@@ -16,7 +24,7 @@ CHECKSUM_BYTES = 4
 FORMATS = {(1, 4): struct.Struct("<f"), (2, 8): struct.Struct("<d")}
 
 
-def read_events(path, files):
+def read_events(path: pathlib.Path, files: list[pathlib.Path]) -> list[History]:
     """Reads every history below a TensorBoard log directory.
 
     Args:
@@ -33,9 +41,10 @@ def read_events(path, files):
     size = sum(file.stat().st_size for file in files)
     if size > MAX_BYTES:
         raise malformed(path, f"which is larger than {MAX_BYTES >> 20} MB")
-    runs = {}
+    runs: dict[pathlib.Path, dict] = {}
     for folder in sorted({file.parent for file in files}):
-        for tag, steps in _scalars(folder).items():
+        inside = sorted(file for file in files if file.parent == folder)
+        for tag, steps in _scalars(inside).items():
             run, name = folder, tag
             if folder.name in SPLITS and tag == "epoch_loss":
                 run, name = folder.parent, SPLITS[folder.name]
@@ -45,7 +54,7 @@ def read_events(path, files):
     complete = {
         run: [rows[step] for step in sorted(rows)]
         for run, rows in runs.items()
-        if any("val" in name for row in rows.values() for name in row)
+        if "val_loss" in find_columns(_names(rows))
     }
     if not complete:
         raise malformed(path, "whose events hold no validation loss")
@@ -55,15 +64,21 @@ def read_events(path, files):
     ]
 
 
+def _names(rows):
+    return dict.fromkeys(name for row in rows.values() for name in row)
+
+
 def _relative(run, path):
-    return run.relative_to(path).as_posix() if run != path else ""
+    name = os.path.relpath(run, path)
+    return "" if name in (".", "..") else name
 
 
-def _scalars(folder):
-    """Returns `{tag: {step: value}}` of one directory of event files."""
+def _scalars(files):
+    """Returns `{tag: {step: value}}` of the event files of one directory."""
     event_type, decode_error = _protocol()
-    scalars, count = {}, 0
-    for file in sorted(folder.glob("*tfevents*")):
+    scalars: dict[str, dict] = {}
+    count = 0
+    for file in files:
         try:
             for record in _records(file):
                 event = event_type.FromString(record)
@@ -71,7 +86,7 @@ def _scalars(folder):
                     number = _number(value)
                     if number is not None:
                         count += 1
-                        check_rows(count, folder)
+                        check_rows(count, file)
                         steps = scalars.setdefault(value.tag, {})
                         steps[int(event.step)] = number
         except decode_error:
@@ -93,7 +108,7 @@ def _protocol():
 
 def _records(file):
     """Yields the records of a TFRecord file; the last may be half written."""
-    data = file.read_bytes()
+    data = read_bytes(file)
     position = 0
     while position + HEADER.size <= len(data):
         length, _ = HEADER.unpack_from(data, position)

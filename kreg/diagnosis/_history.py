@@ -2,9 +2,11 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping, Sequence
 
-from kreg.diagnosis.decision import diagnose
-from kreg.diagnosis.series import as_epochs, as_series
+from kreg.diagnosis._decision import Floats, diagnose
+from kreg.diagnosis._series import as_epochs, as_series
+from kreg.diagnosis._verdict import Verdict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,15 +26,15 @@ class History:
         name: String that tells the run from others. Defaults to `""`.
     """
 
-    train_loss: tuple | None
-    val_loss: tuple
-    epochs: tuple | None = None
-    probe_loss: tuple | None = None
-    val_rise: tuple | None = None
-    val_rise_se: tuple | None = None
+    train_loss: Floats | None
+    val_loss: Floats
+    epochs: Sequence[int] | None = None
+    probe_loss: Floats | None = None
+    val_rise: Floats | None = None
+    val_rise_se: Floats | None = None
     name: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         length = as_series(self.val_loss, "val_loss").size
         epochs = tuple(as_epochs(self.epochs, length))
         object.__setattr__(self, "epochs", epochs)
@@ -50,7 +52,9 @@ class History:
                 values = (None if math.isnan(x) else x for x in array.tolist())
                 object.__setattr__(self, name, tuple(values))
 
-    def diagnose(self, *, strengths=None):
+    def diagnose(
+        self, *, strengths: Mapping[str, float] | None = None
+    ) -> Verdict:
         """Returns the `Verdict` on this run; see `kreg.diagnosis.diagnose`.
 
         Args:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kreg.diagnosis import constants
+from kreg.diagnosis import _constants as constants
 
 
 class Smooth(NamedTuple):
@@ -21,7 +21,7 @@ class Smooth(NamedTuple):
     end: np.ndarray
 
 
-def median_of_three(values):
+def median_of_three(values: np.ndarray) -> np.ndarray:
     """Returns the running median of three; both ends stay as they are."""
     result = values.copy()
     if values.size > 2:
@@ -31,7 +31,7 @@ def median_of_three(values):
     return result
 
 
-def smooth(values):
+def smooth(values: np.ndarray) -> Smooth:
     """Averages the running median over windows that grow along the run.
 
     The window of point i depends on i alone, and only whole windows count, so
@@ -53,10 +53,11 @@ def smooth(values):
     end = (index + half + 1)[whole]
     edges = np.stack([begin, end], axis=1).ravel()
     sums = np.add.reduceat(filtered, edges)[::2]
-    return Smooth(sums / (end - begin), begin, end)
+    # Equal levels must stay equal whatever the unit, so that the first wins.
+    return Smooth((sums / (end - begin)).round(12), begin, end)
 
 
-def noise(values):
+def noise(values: np.ndarray) -> float:
     """Returns the standard deviation from one epoch to the next.
 
     It is estimated from second differences, which a smooth trend leaves
@@ -74,7 +75,29 @@ def noise(values):
     return float(1.4826 * np.median(bend) / np.sqrt(6))
 
 
-def slope(values):
+def rank_trend(values: np.ndarray) -> float:
+    """Returns Spearman's correlation with time, in its standard errors.
+
+    Ranks make it blind to how high a spike is.
+
+    Args:
+        values: Array of finite floats.
+
+    Returns:
+        Float; 0 for fewer than four values or equal ones.
+    """
+    if values.size < 4:
+        return 0.0
+    ranks = np.unique(values, return_inverse=True)[1].astype(float)
+    ranks -= ranks.mean()
+    time = np.arange(values.size) - (values.size - 1) / 2
+    spread = float(np.sqrt((ranks @ ranks) * (time @ time)))
+    if spread == 0:
+        return 0.0
+    return float(ranks @ time) / spread * float(np.sqrt(values.size - 1))
+
+
+def slope(values: np.ndarray) -> tuple[float, float]:
     """Fits a line and returns its total change and that change's error."""
     x = np.arange(values.size) - (values.size - 1) / 2
     spread = float(x @ x)

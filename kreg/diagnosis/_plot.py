@@ -4,11 +4,14 @@ import math
 
 import numpy as np
 
+from kreg.diagnosis._history import History
+from kreg.diagnosis._verdict import Verdict
+
 HEIGHT = 12
 MARKS = {"val": "o", "train": ".", "both": "*"}
 
 
-def text_plot(history, verdict, width=72):
+def text_plot(history: History, verdict: Verdict, width: int = 72) -> str:
     """Draws the curves with characters and marks the best and onset epoch.
 
     Args:
@@ -34,12 +37,13 @@ def text_plot(history, verdict, width=72):
     if not known.size:
         return "(no finite losses to draw)"
     low, high = float(known.min()), float(known.max())
-    labels = [f"{high:.3g}", f"{(low + high) / 2:.3g}", f"{low:.3g}"]
+    labels = [f"{high:.3g}", f"{low / 2 + high / 2:.3g}", f"{low:.3g}"]
     margin = max(map(len, labels)) + 1
     columns = width - margin - 1
     grid = [[" "] * columns for _ in range(HEIGHT)]
+    size = max(-low, high) or 1.0
     for series, name in ((train, "train"), (val, "val")):
-        _draw(grid, series, MARKS[name], low, high)
+        _draw(grid, series / size, MARKS[name], low / size, high / size)
     rows = dict(zip((0, HEIGHT // 2, HEIGHT - 1), labels, strict=True))
     lines = [
         rows.get(index, "").rjust(margin - 1) + " |" + "".join(row)

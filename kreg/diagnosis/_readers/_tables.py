@@ -2,12 +2,14 @@
 
 import csv
 import io
+import pathlib
 
-from kreg.diagnosis.readers.columns import find_names, from_rows
-from kreg.diagnosis.readers.limits import check_rows, malformed, read_text
+from kreg.diagnosis._history import History
+from kreg.diagnosis._readers._columns import find_columns, from_rows
+from kreg.diagnosis._readers._limits import check_rows, malformed, read_text
 
 
-def read_csv(path):
+def read_csv(path: pathlib.Path) -> History:
     """Reads one history from a CSV file with a header line.
 
     Args:
@@ -23,10 +25,10 @@ def read_csv(path):
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    rows = []
+    rows: list[dict] = []
     try:
         names = [name.strip() for name in next(reader, [])]
-        wanted = {"epoch", *filter(None, find_names(names))}
+        wanted = {"epoch", *find_columns(names).values()}
         places = [(i, name) for i, name in enumerate(names) if name in wanted]
         for cells in reader:
             check_rows(len(rows), path)

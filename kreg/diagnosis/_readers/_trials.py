@@ -1,10 +1,13 @@
 """Trials of a search: KerasTuner's folders, Optuna's exports."""
 
-from kreg.diagnosis.readers.columns import from_columns, from_rows
-from kreg.diagnosis.readers.limits import malformed
+import os
+
+from kreg.diagnosis._history import History
+from kreg.diagnosis._readers._columns import from_columns, from_rows
+from kreg.diagnosis._readers._limits import malformed
 
 
-def from_keras_tuner(document, path):
+def from_keras_tuner(document: dict, path: os.PathLike) -> list[History]:
     """Makes a `History` of a KerasTuner `trial.json`.
 
     KerasTuner keeps one observation a reported step, the mean over the
@@ -15,13 +18,14 @@ def from_keras_tuner(document, path):
         path: Where it is from, for the error.
 
     Returns:
-        A `History` named after the trial.
+        List of one `History`, named after the trial; empty if the trial has
+        not reported anything yet.
 
     Raises:
         ValueError: If it holds no validation loss.
     """
     metrics = document["metrics"].get("metrics", document["metrics"])
-    rows = {}
+    rows: dict[float, dict] = {}
     for name, metric in _items(metrics, path):
         observations = metric.get("observations") or []
         if not isinstance(observations, list):
@@ -30,10 +34,10 @@ def from_keras_tuner(document, path):
             step, value = _observation(observation, path)
             rows.setdefault(step, {"epoch": step})[name] = value
     ordered = [rows[step] for step in sorted(rows)]
-    return from_rows(ordered, path, document["trial_id"])
+    return [from_rows(ordered, path, document["trial_id"])] if rows else []
 
 
-def from_optuna(trials, path):
+def from_optuna(trials: list[dict], path: os.PathLike) -> list[History]:
     """Makes a `History` of each Optuna trial that reported values.
 
     Optuna does not say what was reported; it is taken as a validation loss.
@@ -60,7 +64,7 @@ def from_optuna(trials, path):
     return histories
 
 
-def from_journal(lines, path):
+def from_journal(lines: list[dict], path: os.PathLike) -> list[History]:
     """Makes a `History` of each trial in an Optuna journal file.
 
     Args:
@@ -73,7 +77,7 @@ def from_journal(lines, path):
     Raises:
         ValueError: If an entry is malformed.
     """
-    trials = {}
+    trials: dict[str, dict] = {}
     for line in lines:
         if "intermediate_value" in line:
             label = _label(line.get("trial_id"))

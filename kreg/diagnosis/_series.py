@@ -1,11 +1,12 @@
 """Turns what the caller passed into float arrays, or says what is wrong."""
 
 import numbers
+from typing import Any
 
 import numpy as np
 
 
-def as_series(value, name, length=None):
+def as_series(value: Any, name: str, length: int | None = None) -> np.ndarray:
     """Returns `value` as a float array in which NaN stands for missing.
 
     Args:
@@ -30,7 +31,7 @@ def as_series(value, name, length=None):
     return array
 
 
-def as_epochs(value, length):
+def as_epochs(value: Any, length: int) -> list[int]:
     """Returns the epoch numbers as a list of integers, by default 0, 1, ...
 
     Args:
@@ -56,7 +57,7 @@ def as_epochs(value, length):
     return [int(epoch) for epoch in array]
 
 
-def shorten(value, limit=80):
+def shorten(value: Any, limit: int = 80) -> str:
     """Returns `repr(value)` cut to at most `limit` characters."""
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -2,13 +2,15 @@
 
 import json
 import os
+import pathlib
+from typing import Any
 
 MAX_BYTES = 64 * 2**20
 MAX_ROWS = 1_000_000
 MAX_FILES = 10_000
 
 
-def malformed(path, why):
+def malformed(path: os.PathLike | str, why: str) -> ValueError:
     """Returns the error for a file that is not a training history."""
     return ValueError(
         "Invalid value for argument `path`. Expected a readable training "
@@ -16,7 +18,28 @@ def malformed(path, why):
     )
 
 
-def read_text(path):
+def read_bytes(path: pathlib.Path) -> bytes:
+    """Returns a file's bytes.
+
+    Args:
+        path: `pathlib.Path`.
+
+    Returns:
+        Bytes.
+
+    Raises:
+        ValueError: If it is no regular file or too large.
+    """
+    if not path.is_file():
+        raise malformed(path, "which is not a regular file")
+    with open(path, "rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise malformed(path, f"which is larger than {MAX_BYTES >> 20} MB")
+    return data
+
+
+def read_text(path: pathlib.Path) -> str:
     """Returns a file's text.
 
     Args:
@@ -28,19 +51,13 @@ def read_text(path):
     Raises:
         ValueError: If it is no regular file, too large, or not UTF-8.
     """
-    if not path.is_file():
-        raise malformed(path, "which is not a regular file")
-    with open(path, "rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise malformed(path, f"which is larger than {MAX_BYTES >> 20} MB")
     try:
-        return data.decode("utf-8-sig")
+        return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise malformed(path, "which is not UTF-8 text") from None
 
 
-def parse_json(text, path):
+def parse_json(text: str, path: os.PathLike) -> Any:
     """Returns what a JSON text holds, every number as a float.
 
     Args:
@@ -61,7 +78,7 @@ def parse_json(text, path):
         raise malformed(path, f"which is not JSON: {error}") from None
 
 
-def check_rows(count, path):
+def check_rows(count: int, path: os.PathLike) -> None:
     """Raises if a file holds more rows than any training run."""
     if count > MAX_ROWS:
         raise malformed(path, f"which has more than {MAX_ROWS:,} rows")

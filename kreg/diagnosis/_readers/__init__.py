@@ -3,10 +3,11 @@
 import os
 import pathlib
 
-from kreg.diagnosis.readers.documents import read_json, read_jsonl
-from kreg.diagnosis.readers.events import read_events
-from kreg.diagnosis.readers.limits import MAX_FILES, malformed
-from kreg.diagnosis.readers.tables import read_csv
+from kreg.diagnosis._history import History
+from kreg.diagnosis._readers._documents import read_json, read_jsonl
+from kreg.diagnosis._readers._events import read_events
+from kreg.diagnosis._readers._limits import MAX_FILES, malformed
+from kreg.diagnosis._readers._tables import read_csv
 
 BY_SUFFIX = {
     ".csv": lambda path: [read_csv(path)],
@@ -29,7 +30,7 @@ IN_FOLDERS = (
 )
 
 
-def read_history(path, name=None):
+def read_history(path: str | os.PathLike, name: str | None = None) -> History:
     """Reads the training history at a path.
 
     Reads CSV (Keras's `CSVLogger`, Lightning's `metrics.csv`), JSON and JSONL
@@ -66,7 +67,7 @@ def read_history(path, name=None):
     return histories[name]
 
 
-def read_histories(path):
+def read_histories(path: str | os.PathLike) -> dict[str, History]:
     """Reads every training history at a path.
 
     Args:
@@ -84,7 +85,9 @@ def read_histories(path):
     if not path.exists():
         raise FileNotFoundError(f"No training history at {os.fspath(path)!r}")
     found = _read_folder(path) if path.is_dir() else _read_file(path)
-    histories = {}
+    if not found:
+        raise malformed(path, "which holds no history yet")
+    histories: dict[str, History] = {}
     for history in found:
         name = history.name or "0"
         if name in histories:

@@ -1,0 +1,245 @@
+"""The numbers a verdict rests on, measured on the observed epochs."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from kreg.diagnosis import _constants as constants
+from kreg.diagnosis._smoothing import (
+    median_of_three,
+    noise,
+    rank_trend,
+    slope,
+    smooth,
+)
+
+# In units of the median loss; below this only rounding is left.
+SMALLEST_LEVEL = 1e-9
+
+# Likewise; beyond it sums of squares would overflow.
+LARGEST_LOSS = 1e12
+
+
+@dataclasses.dataclass(frozen=True)
+class Measures:
+    """What the curves show. Positions count observed epochs from 0.
+
+    Attributes:
+        count: Number of epochs with a validation loss.
+        best: Position of the best epoch.
+        onset: Position from which on the curve stays above its best level.
+        rise: Loss at the end above the best level, in units of `scale`: the
+            best level, or what was gained where losses are not positive.
+        rise_error: Standard error of `rise`.
+        trend: Rank correlation of loss and epoch after the best one, in its
+            standard errors.
+        noise: Standard deviation between epochs, in units of `scale`.
+        fall: How far the curve falls over its last quarter, in `scale`.
+        fall_error: Standard error of `fall`.
+        late_gain: How far the second half of the run lowered the loss.
+        val_gain: Fall from the first epoch to the best level, in `scale`.
+        train_gain: Fall of the training loss, relative to its first level.
+        given_back: Where the training loss ends between its lowest level (0)
+            and its highest (1).
+        train_rise: How far the training loss ends above where it was at the
+            best epoch, as a share of its range, or NaN.
+        recovers: Whether the run has come back from a rise as high and as
+            long as the present one, as with a cyclic learning rate.
+        hump: Share of a rise in the middle of the run that was undone, 0 if
+            there was no such rise.
+        at_minimum: Whether the last epoch is the lowest.
+        gap: Validation loss minus training loss at the end, or NaN.
+        paired: The paired rise at the end above the smallest rise worth a
+            name, in its standard errors, or NaN.
+    """
+
+    count: int
+    best: int
+    onset: int
+    rise: float
+    rise_error: float
+    trend: float
+    noise: float
+    fall: float
+    fall_error: float
+    late_gain: float
+    val_gain: float
+    train_gain: float
+    given_back: float
+    train_rise: float
+    recovers: bool
+    hump: float
+    at_minimum: bool
+    gap: float
+    paired: float
+
+
+def measure(
+    val: np.ndarray,
+    train: np.ndarray,
+    paired: Sequence[np.ndarray] | None = None,
+) -> Measures:
+    """Measures a validation curve and, where there is one, a training curve.
+
+    Args:
+        val: Array of at least `MIN_EPOCHS` finite floats.
+        train: Array of as many floats or NaNs.
+        paired: Two arrays of as many floats or NaNs, the rise above the best
+            epoch on the same examples and its standard error. Defaults to
+            `None`.
+
+    Returns:
+        `Measures`.
+    """
+    unit = _unit(val)
+    val, train = _in_units(val, unit), _in_units(train, unit)
+    filtered, curve = median_of_three(val), smooth(val)
+    lowest = int(np.argmin(curve.values))
+    level = float(curve.values[lowest])
+    window = slice(curve.begin[lowest], curve.end[lowest] + 1)
+    best = int(window.start + np.argmin(val[window]))
+    tail = max(constants.MIN_TAIL, round(constants.TAIL_FRACTION * val.size))
+    final = _final_level(val, filtered, tail)
+    scale = _scale(val, level)
+    between = noise(val[val.size // 2 :] if val.size >= 16 else val)
+    width = int(curve.end[lowest] - curve.begin[lowest])
+    change, change_error = slope(filtered[-max(5, val.size // 4) :])
+    half = float(np.median(val[: (val.size + 1) // 2][-tail:]))
+    known = train[np.isfinite(train)]
+    train_gain, given_back = _training(known, tail)
+    return Measures(
+        count=int(val.size),
+        best=best,
+        onset=_onset(curve, lowest, best, final, val.size),
+        rise=(final - level) / scale,
+        rise_error=between * np.sqrt(1 / width + 1 / tail) / scale,
+        trend=rank_trend(val[best + 1 :]),
+        noise=between / scale,
+        fall=-change / scale,
+        fall_error=change_error / scale,
+        late_gain=(half - final) / scale,
+        val_gain=(float(val[0]) - level) / scale,
+        train_gain=train_gain,
+        given_back=given_back,
+        train_rise=_train_rise(train, best, tail),
+        recovers=_recovers(filtered, level, final),
+        hump=_hump(curve.values, scale),
+        at_minimum=bool(val[-1] <= val.min()),
+        gap=round(_gap(val, train, tail), 9) * unit,
+        paired=_paired(paired, scale * unit, tail),
+    )
+
+
+def _unit(values):
+    """The median size, or where that is zero the largest."""
+    largest = float(np.abs(values).max()) or 1.0
+    return float(np.median(np.abs(values) / largest)) * largest or largest
+
+
+def _in_units(values, unit):
+    with np.errstate(over="ignore"):
+        return np.clip(values / unit, -LARGEST_LOSS, LARGEST_LOSS)
+
+
+def _final_level(val, filtered, tail):
+    """The mean of the tail; its last value is a median of three as well."""
+    return float(np.append(filtered[-tail:-1], np.median(val[-3:])).mean())
+
+
+def _scale(val, level):
+    """The level itself, or what was gained where levels mean nothing."""
+    if val.min() > 0:
+        return max(level, SMALLEST_LEVEL)
+    gained = float(val.max() - val.min())
+    return gained if gained > 0 else 1.0
+
+
+def _onset(curve, lowest, best, final, count):
+    """One past the last window whose level is still near the best."""
+    values = curve.values[lowest:]
+    margin = constants.ONSET_SHARE * max(final - values[0], 0.0)
+    near = values <= values[0] + margin
+    onset = lowest + int(np.flatnonzero(near)[-1]) + 1
+    # No earlier than the epoch that completed the best window.
+    return min(max(onset, int(curve.end[lowest]), best + 1), count - 1)
+
+
+def _training(train, tail):
+    if train.size < constants.MIN_EPOCHS:
+        return np.nan, 0.0
+    values = smooth(train).values
+    first, lowest = float(train[0]), float(values.min())
+    highest = max(first, float(values.max()))
+    span = highest - lowest
+    end = float(median_of_three(train)[-tail:].mean())
+    given_back = (end - lowest) / span if span > 0 else 0.0
+    return (first - lowest) / (abs(first) or 1.0), given_back
+
+
+def _train_rise(train, best, tail):
+    here = train[max(best - 1, 0) : best + 2]
+    end = train[-tail:]
+    known = train[np.isfinite(train)]
+    here, end = here[np.isfinite(here)], end[np.isfinite(end)]
+    if not here.size or not end.size or np.ptp(known) == 0:
+        return np.nan
+    return float(end.mean() - here.mean()) / float(np.ptp(known))
+
+
+def _recovers(filtered, level, final):
+    """Looks for an earlier stay above half the present rise that ended."""
+    width = max(3, round(constants.RECOVERY_WIDTH * filtered.size))
+    width = min(width, 2 * constants.MAX_HALF_WINDOW + 1)
+    values = np.convolve(filtered, np.full(width, 1 / width), "valid")
+    above = values > (level + final) / 2
+    edges = np.flatnonzero(np.diff(above))
+    if edges.size < 2:
+        return False
+    if not above[-1]:
+        return True
+    lengths = np.diff(edges)
+    # Stays above and below alternate, and the present one is above.
+    earlier = lengths[-2::-2]
+    present = values.size - 1 - edges[-1]
+    return bool((earlier >= constants.RECOVERY_SHARE * present).any())
+
+
+def _gap(val, train, tail):
+    difference = (val - train)[-tail:]
+    known = difference[np.isfinite(difference)]
+    return float(np.median(known)) if known.size else np.nan
+
+
+def _hump(values, scale):
+    """Finds epoch-wise double descent: down, up for long, and down again."""
+    peak = _highest_after_fall(values)
+    if peak is None:
+        return 0.0
+    valley = float(values[:peak].min())
+    height = float(values[peak]) - valley
+    after = float(values[peak:].min())
+    crossings = np.diff(values > valley + height / 2)
+    # Down, up, down: the first descent may start below the half height.
+    if height < constants.HUMP_FLOOR * scale or crossings.sum() > 3:
+        return 0.0
+    return (float(values[peak]) - after) / height
+
+
+def _highest_after_fall(values):
+    """Position of the highest rise above the lowest value before it."""
+    rises = values - np.minimum.accumulate(values)
+    peak = int(np.argmax(rises))
+    return peak if rises[peak] > 0 else None
+
+
+def _paired(paired, scale, tail):
+    if paired is None:
+        return np.nan
+    rise, error = (series[-tail:] for series in paired)
+    known = np.isfinite(rise) & np.isfinite(error) & (error > 0)
+    if not known.any():
+        return np.nan
+    with np.errstate(all="ignore"):
+        excess = np.mean(rise[known]) - constants.RISE_FLOOR * scale
+        return float(excess / np.mean(error[known]))

@@ -1,0 +1,181 @@
+import json
+
+import pytest
+import scripted_curves as curves
+
+from kreg.diagnosis import Advice, Verdict, diagnose
+
+TRAIN, VAL = curves.training(), curves.rising(rise=0.2)
+OVERFITTING = diagnose(TRAIN, VAL)
+EVERY_STATUS = {
+    verdict.status: verdict
+    for verdict in (
+        OVERFITTING,
+        diagnose(TRAIN, curves.converging()),
+        diagnose(TRAIN, curves.converging(tau=40.0, floor=0.3)),
+        diagnose(TRAIN, curves.rising(rise=0.02)),
+        diagnose([1.0] * 20, [1.0] * 20),
+        diagnose([2.0, 1.0], [2.0, float("inf")]),
+        diagnose([2.0, 1.0], [2.0, 1.0]),
+        diagnose(None, [float("nan")] * 3),
+        diagnose(
+            curves.training(12, tau=2),
+            curves.noisy([1.0] * 12, 0.8, seed=3),
+        ),
+    )
+}
+
+
+def test_every_status_is_reached():
+    assert set(EVERY_STATUS) == {
+        "healthy",
+        "underfitting",
+        "still improving",
+        "plateau",
+        "overfitting",
+        "diverged",
+        "too short to tell",
+        "noise too large to tell",
+    }
+
+
+@pytest.mark.parametrize("status", EVERY_STATUS)
+def test_json_round_trip_of_every_status(status):
+    verdict = EVERY_STATUS[status]
+    again = Verdict.from_json(verdict.to_json())
+    assert again == verdict
+    assert isinstance(again.advice, tuple)
+    assert all(isinstance(advice, Advice) for advice in again.advice)
+
+
+@pytest.mark.parametrize("status", EVERY_STATUS)
+def test_text_of_every_status(status):
+    verdict = EVERY_STATUS[status]
+    assert str(verdict).startswith(status)
+    assert "\n" not in str(verdict)
+    paragraph = verdict.explain()
+    assert paragraph.endswith(".")
+    assert f"{verdict.confidence:.0%}" in paragraph
+    for advice in verdict.advice:
+        assert advice.text in paragraph
+        assert advice.direction in ("up", "down", "none")
+
+
+def test_one_line():
+    verdict = Verdict(
+        status="overfitting",
+        overfitting=True,
+        best_epoch=16,
+        onset_epoch=17,
+        gap=0.3141,
+        relative_rise=0.2,
+        confidence=0.9,
+        evidence={},
+        advice=(
+            Advice("L2 x3", "*/l2", "up", 3.0, "Because."),
+            Advice("dropout 0.5", "*/rate", "up", None, "Because."),
+            Advice("stop", "", "none", None, "Because."),
+        ),
+    )
+    assert str(verdict) == (
+        "overfitting since epoch 17 (best epoch 16); gap 0.31; "
+        "try L2 x3 or dropout 0.5"
+    )
+
+
+def test_a_changed_field_is_another_verdict():
+    fields = json.loads(OVERFITTING.to_json())
+    fields["confidence"] = 0.123
+    assert Verdict.from_json(json.dumps(fields)) != OVERFITTING
+
+
+def test_a_verdict_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        OVERFITTING.status = "healthy"
+
+
+def changed(**fields):
+    return json.dumps({**json.loads(OVERFITTING.to_json()), **fields})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        "[" * 100_000,
+        changed(status="fine"),
+        changed(overfitting=1),
+        changed(confidence=1.5),
+        changed(confidence="high"),
+        changed(best_epoch=1.5),
+        changed(gap=float("nan")),
+        changed(advice=[{"text": "x"}]),
+        changed(advice=[1]),
+        changed(advice=None),
+        changed(evidence=[1]),
+        changed(evidence={"a": "b"}),
+        changed(surprise=1),
+        None,
+        b"\xff",
+    ],
+    ids=range(20),
+)
+def test_malformed_json_is_refused(text):
+    with pytest.raises(ValueError, match="Invalid value for argument `text`"):
+        Verdict.from_json(text)
+
+
+def test_html_is_escaped():
+    strengths = {"<b>bad</b>/l2": 0.001}
+    html = diagnose(TRAIN, VAL, strengths=strengths)._repr_html_()
+    assert "<b>bad</b>" not in html
+    assert "&lt;b&gt;bad&lt;/b&gt;/l2" in html
+
+
+def test_advice_is_made_concrete_by_the_strengths():
+    strengths = {
+        "first/kernel_regularizer/l2": 1e-4,
+        "second/kernel_regularizer/l2": 1e-3,
+        "dropout/rate": 0.2,
+    }
+    penalty, rate, stop = diagnose(TRAIN, VAL, strengths=strengths).advice
+    assert penalty.text == "second/kernel_regularizer/l2 0.001 -> 0.003"
+    assert (penalty.strength, penalty.direction) == ("*/l2", "up")
+    assert penalty.factor == 3
+    assert rate.text == "dropout/rate 0.2 -> 0.5"
+    assert (rate.strength, rate.factor) == ("*/rate", 2.5)
+    assert stop.strength == ""
+
+
+def test_advice_without_strengths_names_common_ones():
+    assert [advice.text for advice in OVERFITTING.advice[:2]] == [
+        "L2 x3",
+        "dropout 0.5",
+    ]
+
+
+def test_advice_does_not_multiply_a_strength_of_zero():
+    strengths = {"a/l2": 0.0, "b/rate": 0.0}
+    penalty, rate, _ = diagnose(TRAIN, VAL, strengths=strengths).advice
+    assert (penalty.text, penalty.factor) == ("L2 1e-04", None)
+    assert (rate.text, rate.factor) == ("dropout 0.5", None)
+
+
+def test_a_large_rise_asks_for_a_larger_factor():
+    advice = diagnose(TRAIN, curves.rising(rise=1.5)).advice
+    assert advice[0].factor == 10
+
+
+def test_underfitting_lowers_what_is_there_and_nothing_else():
+    flat = [1.0] * 20
+    assert [a.direction for a in diagnose(flat, flat).advice] == ["none"]
+    advice = diagnose(flat, flat, strengths={"a/l2": 0.1, "b/rate": 0.8}).advice
+    assert [a.text for a in advice[:2]] == [
+        "a/l2 0.1 -> 0.01",
+        "b/rate 0.8 -> 0.4",
+    ]
+    assert {a.direction for a in advice[:2]} == {"down"}
