@@ -11,19 +11,9 @@ from kreg._strengths import strengths
 from kreg._validation import check_layer
 from kreg.callbacks import _penalties
 from kreg.callbacks._probe import Probe
+from kreg.callbacks._record import Record
 from kreg.callbacks._validation_tap import ValidationTap
-from kreg.diagnosis import Verdict, diagnose
-
-# `train_loss` is Keras's `loss` less the weight penalties at the epoch's end.
-_RECORDED = (
-    "epoch",
-    "train_loss",
-    "val_loss",
-    "penalty",
-    "val_data_loss",
-    "train_data_loss",
-    "generalization_gap",
-)
+from kreg.diagnosis import Verdict
 
 # Epochs without validation after which `validation_freq` no longer explains it.
 _EPOCHS_BEFORE_WARNING = 10
@@ -96,12 +86,12 @@ class OverfitMonitor(keras.callbacks.Callback):
         self._start_record()
 
     def _start_record(self) -> None:
-        self.history: dict[str, list[float]] = {name: [] for name in _RECORDED}
-        self.strengths: dict[str, float] = {}
+        self._record = Record()
         self._tap = ValidationTap()
-        self._penalty_in_losses: float | None = None
-        self._first_epoch: int | None = None
-        self._validations = 0
+        self._is_copy = False
+        self._strengths: dict[str, float] = {}
+        self._epoch_of_fit: int | None = None
+        self._validated_penalty: float | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "OverfitMonitor":
         """Returns a monitor with its own record and the same probe.
@@ -112,87 +102,19 @@ class OverfitMonitor(keras.callbacks.Callback):
         copied = copy.copy(self)
         copied.runs = []
         copied._start_record()
+        copied._is_copy = True
         self.runs.append(copied)
         return copied
 
-    def set_model(self, model: Any) -> None:
-        """Takes the model that `fit` trains."""
-        check_layer(model, "model")
-        if self._probe is not None:
-            self._probe.check_fits(model)
-        super().set_model(model)
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Prepares for a run; the record goes on if the epochs do."""
-        self._first_epoch = None
-        self._taps = _penalties.has_activity_penalty(self.model)
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Forgets what an earlier `fit` recorded from this epoch on."""
-        if self._first_epoch is None:
-            self._first_epoch = epoch
-            kept = sum(e < epoch for e in self.history["epoch"])
-            for values in self.history.values():
-                del values[kept:]
-        self._penalty_in_losses = None
-        if self._taps:
-            self._tap.install(self.model)
-
-    def on_test_end(self, logs: Any = None) -> None:
-        """Notes the penalties of the weights that were validated."""
-        self._penalty_in_losses = _penalties.penalty_in_losses(self.model)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Measures the losses without penalties, and adds them to `logs`."""
-        logs = {} if logs is None else logs
-        model = self.model  # on JAX, this also brings the weights up to date
-        in_losses = self._penalty_in_losses
-        if in_losses is None:
-            in_losses = _penalties.penalty_in_losses(model)
-        beside = _penalties.penalty_beside_val_loss(model)
-        logs["penalty"] = in_losses + beside
-        validated = self._penalty_in_losses is not None
-        if validated:
-            self._validations += 1
-            logs["val_data_loss"] = self._val_loss(logs) - in_losses
-            if self._taps:
-                logs["val_data_loss"] -= _penalties.activity_penalty(
-                    model, self._tap.inputs
-                )
-        self._tap.remove(model)
-        if self._probe is not None:
-            logs["train_data_loss"] = self._probe.loss(model) - in_losses
-            if self._taps:
-                logs["train_data_loss"] -= _penalties.activity_penalty(
-                    model, self._probe.inputs
-                )
-            if validated:
-                logs["generalization_gap"] = (
-                    logs["val_data_loss"] - logs["train_data_loss"]
-                )
-        self._record(epoch, logs, in_losses)
-
-    def on_train_end(self, logs: Any = None) -> None:
-        """Raises if no epoch had validation."""
-        if self.history["epoch"] and not self._validations:
-            raise ValueError(_NO_VALIDATION)
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """Dict of a list for each column of the record, NaN where missing."""
+        return self._record.history
 
     @property
     def verdict(self) -> Verdict:
         """The judgement of the run so far, a `kreg.diagnosis.Verdict`."""
-        if not self._validations:
-            raise RuntimeError(
-                "There is no verdict yet: no epoch with validation has ended."
-            )
-        return diagnose(
-            self.history["train_loss"],
-            self.history["val_data_loss"],
-            epochs=[int(epoch) for epoch in self.history["epoch"]],
-            probe_loss=None
-            if self._probe is None
-            else self.history["train_data_loss"],
-            strengths=self.strengths,
-        )
+        return self._record.verdict(self._read_strengths())
 
     def plot(self, path: str) -> str:
         """Draws the curves and the verdict into an image file.
@@ -207,23 +129,83 @@ class OverfitMonitor(keras.callbacks.Callback):
 
         return reports.plot_history(self.history, path, verdict=self.verdict)
 
-    def _val_loss(self, logs: dict[str, float]) -> float:
-        if "val_loss" not in logs:
-            raise RuntimeError(
-                "OverfitMonitor needs `val_loss` in the logs of an epoch with "
-                f"validation. Available metrics are: {sorted(logs)}"
-            )
-        return logs["val_loss"]
+    def set_model(self, model: Any) -> None:
+        """Takes the model that `fit` trains."""
+        check_layer(model, "model")
+        if self._probe is not None:
+            self._probe.check_fits(model)
+        super().set_model(model)
 
-    def _record(
-        self, epoch: int, logs: dict[str, float], in_losses: float
-    ) -> None:
-        train_loss = logs.get("loss", math.nan) - in_losses
-        values = {**logs, "epoch": epoch, "train_loss": train_loss}
-        for name, recorded in self.history.items():
-            recorded.append(values.get(name, math.nan))
-        found = strengths(self.model)
-        self.strengths = {path: s.value for path, s in found.items()}
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Finds the penalties of the model."""
+        self._epoch_of_fit = None
+        self._taps = _penalties.has_activity_penalty(self.model)
+        self._scheduled = _penalties.scheduled_penalties(self.model)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Forgets what an earlier `fit` recorded from this epoch on."""
+        if self._epoch_of_fit is None:
+            self._epoch_of_fit = epoch
+            self._record.forget_from(epoch)
+        self._validated_penalty = None
+        if self._taps:
+            self._tap.install(self.model)
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Notes the penalty of the weights that were validated."""
+        self._validated_penalty = _penalties.penalty_in_losses(self.model)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Measures the losses without penalties, and adds them to `logs`."""
+        logs = {} if logs is None else logs
+        model = self.model  # on JAX, this also brings the weights up to date
+        validated = self._validated_penalty is not None
+        penalty = self._validated_penalty
+        if penalty is None:
+            penalty = _penalties.penalty_in_losses(model)
+        logs["penalty"] = penalty + _penalties.current(self._scheduled)
+        if validated:
+            val_loss = _val_loss(logs) - penalty
+            logs["val_data_loss"] = val_loss - self._activity(self._tap)
+        self._tap.remove(model)
+        if self._probe is not None:
+            train_loss = self._probe.loss(model) - penalty
+            logs["train_data_loss"] = train_loss - self._activity(self._probe)
+            if validated:
+                logs["generalization_gap"] = (
+                    logs["val_data_loss"] - logs["train_data_loss"]
+                )
+        train_loss = logs.get("loss", math.nan) - penalty
+        self._record.add({**logs, "epoch": epoch, "train_loss": train_loss})
         epochs = len(self.history["epoch"])
-        if epochs == _EPOCHS_BEFORE_WARNING and not self._validations:
+        if epochs == _EPOCHS_BEFORE_WARNING and not self._record.has_validation:
             warnings.warn(_NO_VALIDATION, stacklevel=2)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Raises if no epoch had validation."""
+        self._strengths = self._read_strengths()
+        if self._is_copy:  # kept after its trial, but not the trial's model
+            super().set_model(None)
+            self._scheduled = []
+        if self.history["epoch"] and not self._record.has_validation:
+            raise ValueError(_NO_VALIDATION)
+
+    def _activity(self, data: Probe | ValidationTap) -> float:
+        if not self._taps:
+            return 0.0
+        return _penalties.activity_penalty(self.model, data.inputs)
+
+    def _read_strengths(self) -> dict[str, float]:
+        if self.model is None:
+            return self._strengths
+        found = strengths(self.model)
+        return {path: s.last_known for path, s in found.items()}
+
+
+def _val_loss(logs: dict[str, float]) -> float:
+    if "val_loss" not in logs:
+        raise RuntimeError(
+            "OverfitMonitor needs `val_loss` in the logs of an epoch with "
+            f"validation. Available metrics are: {sorted(logs)}"
+        )
+    return logs["val_loss"]

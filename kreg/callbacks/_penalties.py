@@ -19,13 +19,16 @@ def penalty_in_losses(model: Any) -> float:
     )
 
 
-def penalty_beside_val_loss(model: Any) -> float:
-    """Sum of the weight penalties that are not part of `val_loss`."""
-    return _total(
-        layer.current_penalty()
-        for _, layer in walk(model)
-        if isinstance(layer, ScheduledPenalty)
-    )
+def scheduled_penalties(model: Any) -> list[ScheduledPenalty]:
+    """The layers whose penalties are in `loss` but not in `val_loss`."""
+    return [
+        layer for _, layer in walk(model) if isinstance(layer, ScheduledPenalty)
+    ]
+
+
+def current(layers: Iterable[ScheduledPenalty]) -> float:
+    """Sum of what these layers would add to the loss of a training step."""
+    return _total(layer.current_penalty() for layer in layers)
 
 
 def has_activity_penalty(model: Any) -> bool:
@@ -91,5 +94,6 @@ def _losses_of_call(model: Any, x: Any) -> float:
 
 
 def _total(terms: Iterable[Any]) -> float:
-    total = sum((ops.sum(term) for term in terms), start=ops.zeros(()))
-    return float(ops.convert_to_numpy(total))
+    scalars = [ops.cast(ops.sum(term), "float32") for term in terms]
+    # One transfer from the device, not one for each term.
+    return float(ops.convert_to_numpy(sum(scalars, start=ops.zeros(()))))
