@@ -27,7 +27,8 @@ def diagnose(
     """Says whether a training run overfits, since when, and what to do.
 
     The verdict does not depend on the unit of the losses. Epochs without a
-    validation loss are skipped.
+    validation loss are skipped; a last epoch in which both losses are no
+    number means that the run diverged.
 
     Args:
         train_loss: Sequence of floats, the training loss of every epoch; NaN
