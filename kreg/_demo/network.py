@@ -1,0 +1,105 @@
+"""The demo's network, and one training of it."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+
+from kreg import layers
+from kreg._demo.data import Data, Part
+from kreg.callbacks import OverfitMonitor
+from kreg.regularizers import L2
+
+UNITS = 256
+BATCH_SIZE = 50
+
+
+class Result(NamedTuple):
+    """What came of one training."""
+
+    test_loss: float
+    test_accuracy: float
+    monitor: OverfitMonitor
+
+
+def network(penalties: list[Any], dropouts: list[Any]) -> keras.Model:
+    """Returns a compiled classifier with two hidden layers.
+
+    Args:
+        penalties: Two penalties on the kernels of the hidden layers.
+        dropouts: Two layers, one behind each hidden layer.
+    """
+    hidden = [
+        layer
+        for index, (penalty, dropout) in enumerate(
+            zip(penalties, dropouts, strict=True), start=1
+        )
+        for layer in (
+            keras.layers.Dense(
+                UNITS,
+                "relu",
+                kernel_regularizer=penalty,
+                name=f"hidden_{index}",
+            ),
+            dropout,
+        )
+    ]
+    model = keras.Sequential(
+        [keras.Input((784,)), *hidden, keras.layers.Dense(10)]
+    )
+    model.compile(
+        keras.optimizers.Adam(1e-3),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def fixed(l2: float, rate: float, schedule: Any = None) -> keras.Model:
+    """Returns the network with one lambda and one rate."""
+    return network(
+        [L2(l2) for _ in range(2)],
+        [layers.ScheduledDropout(rate, schedule) for _ in range(2)],
+    )
+
+
+def train(
+    build: Callable[[], keras.Model], data: Data, epochs: int, seed: int
+) -> Result:
+    """Trains what `build` returns, and tests it at the end.
+
+    Args:
+        build: Function that returns a compiled model.
+        data: What to train, validate and test with.
+        epochs: Integer >= 1.
+        seed: Integer. Seed of the weights, the batches and the noise.
+    """
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = build()
+    monitor = OverfitMonitor(train_data=tuple(data.train))
+    model.fit(**fit_arguments(data, epochs), callbacks=[monitor], verbose=0)
+    loss, accuracy = test(model, data.test)
+    return Result(loss, accuracy, monitor)
+
+
+def fit_arguments(data: Data, epochs: int) -> dict[str, Any]:
+    """Returns the arguments that every training shares."""
+    return {
+        "x": data.train.x,
+        "y": data.train.y,
+        "validation_data": tuple(data.validation),
+        "validation_batch_size": len(data.validation.x),
+        "batch_size": BATCH_SIZE,
+        "epochs": epochs,
+    }
+
+
+def test(model: keras.Model, part: Part) -> tuple[float, float]:
+    """Returns the loss without penalties, and the accuracy."""
+    logits = model.predict(part.x, batch_size=len(part.x), verbose=0)
+    losses = keras.losses.sparse_categorical_crossentropy(
+        part.y, logits, from_logits=True
+    )
+    loss = float(keras.ops.convert_to_numpy(losses).mean())
+    return loss, float((logits.argmax(axis=1) == part.y).mean())
