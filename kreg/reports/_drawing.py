@@ -64,7 +64,7 @@ def _set_scales(axes: Any, curves: Curves) -> None:
     low, high = float(values.min()), float(values.max())
     if low > 0 and high > _BLOW_UP * float(np.median(values)):
         axes.set_yscale("log")
-        axes.set_ylim(low / 3, high * 3)
+        axes.set_ylim(low / 6, high * 3)
         return
     margin = _HEADROOM * ((high - low) or abs(high) or 1.0)
     floor = 0.0 if 0 <= low < 0.5 * high else low - margin
