@@ -23,7 +23,9 @@ def write_atomically(path: Any, write: Callable[[IO[bytes]], None]) -> str:
     """
     path = os.fspath(path)
     directory, name = os.path.split(path)
-    handle, temporary = tempfile.mkstemp(dir=directory or ".", prefix=f".{name}")
+    handle, temporary = tempfile.mkstemp(
+        dir=directory or ".", prefix=f".{name}"
+    )
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
