@@ -9,7 +9,8 @@ from kreg._demo.data import Data, Part
 from kreg.callbacks import OverfitMonitor
 
 UNITS = 256
-BATCH_SIZE = 50
+BATCH_SIZE = 64
+LEARNING_RATE = 2e-3
 
 
 class Result(NamedTuple):
@@ -46,7 +47,7 @@ def network(penalties: list[Any], dropouts: list[Any]) -> keras.Model:
         [keras.Input((784,)), *hidden, keras.layers.Dense(10)]
     )
     model.compile(
-        keras.optimizers.Adam(1e-3),
+        keras.optimizers.Adam(LEARNING_RATE),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )

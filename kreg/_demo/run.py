@@ -12,7 +12,7 @@ from kreg._demo.network import Result
 from kreg._demo.table import table
 from kreg.reports._matplotlib import figure_class
 
-EPOCHS = 30
+EPOCHS = 20
 TRIALS = 8
 SEEDS = 3
 
@@ -28,7 +28,7 @@ def run(
 
     Args:
         output: String. Directory for the pictures; made if it is not there.
-        epochs: Integer >= 1. Epochs of each training. Defaults to `30`.
+        epochs: Integer >= 1. Epochs of each training. Defaults to `20`.
         trials: Integer >= 1. Trials of the search. Defaults to `8`.
         seeds: Integer >= 1. Trainings of each variant. Defaults to `3`.
         write: Called with each line of text. Defaults to `print`.
