@@ -25,10 +25,12 @@ class ZeroFraction(keras.layers.Layer):
     """Passes its inputs on, and notes what share of them is zero."""
 
     def build(self, input_shape):
+        """Makes the variable that holds the share."""
         self.share = self.add_weight(shape=(), trainable=False)
         self.traces = 0
 
     def call(self, inputs, training=False):
+        """Returns `inputs`."""
         self.traces += 1  # plain Python: runs only when Keras traces
         if training:
             zeros = ops.cast(ops.equal(inputs, 0.0), "float32")
@@ -40,10 +42,12 @@ class Steer(keras.callbacks.Callback):
     """Follows the plan, and prints what came of each epoch."""
 
     def on_epoch_begin(self, epoch, logs=None):
+        """Sets both strengths."""
         kreg.set_strengths(self.model, PLAN[epoch])
         self.before = self.sum_of_squares()
 
     def on_epoch_end(self, epoch, logs=None):
+        """Compares what was measured with what was set."""
         zeros = self.model.get_layer("zeros")
         if epoch == 0:
             self.traces = zeros.traces
@@ -63,6 +67,7 @@ class Steer(keras.callbacks.Callback):
         assert abs(share - rate) < 0.02
 
     def sum_of_squares(self):
+        """Returns what lambda multiplies."""
         kernel = ops.convert_to_numpy(self.model.get_layer("hidden").kernel)
         return float(np.sum(np.square(kernel)))
 

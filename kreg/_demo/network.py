@@ -14,10 +14,18 @@ LEARNING_RATE = 2e-3
 
 
 class Result(NamedTuple):
-    """What came of one training."""
+    """What came of one training.
 
-    test_loss: float
-    test_accuracy: float
+    Attributes:
+        last_loss: Test loss after the last epoch.
+        best_loss: Test loss at the epoch with the least validation loss.
+        best_accuracy: Test accuracy at that epoch.
+        monitor: The monitor that watched it.
+    """
+
+    last_loss: float
+    best_loss: float
+    best_accuracy: float
     monitor: OverfitMonitor
 
 
@@ -57,7 +65,7 @@ def network(penalties: list[Any], dropouts: list[Any]) -> keras.Model:
 def train(
     build: Callable[[], keras.Model], data: Data, epochs: int, seed: int
 ) -> Result:
-    """Trains what `build` returns, and tests it at the end.
+    """Trains what `build` returns, and tests its last and its best weights.
 
     Args:
         build: Function that returns a compiled model.
@@ -69,9 +77,28 @@ def train(
     keras.utils.set_random_seed(seed)
     model = build()
     monitor = OverfitMonitor(train_data=tuple(data.train))
-    model.fit(**fit_arguments(data, epochs), callbacks=[monitor], verbose=0)
-    loss, accuracy = test(model, data.test)
-    return Result(loss, accuracy, monitor)
+    last = TestAtEnd(data.test)
+    best = keras.callbacks.EarlyStopping(
+        "val_data_loss", mode="min", patience=epochs, restore_best_weights=True
+    )
+    model.fit(
+        **fit_arguments(data, epochs),
+        callbacks=[monitor, last, best],  # `best` restores, so it comes last
+        verbose=0,
+    )
+    return Result(last.loss, *test(model, data.test), monitor)
+
+
+class TestAtEnd(keras.callbacks.Callback):
+    """Measures the test loss of the weights after the last epoch."""
+
+    def __init__(self, part: Part):
+        super().__init__()
+        self.part = part
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Measures."""
+        self.loss, _ = test(self.model, self.part)
 
 
 def fit_arguments(data: Data, epochs: int) -> dict[str, Any]:

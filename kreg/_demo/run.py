@@ -82,7 +82,7 @@ def _train(
     for seed in range(seeds):
         result = network.train(variant.build, data, epochs, seed)
         write(
-            f"  seed {seed}: test loss {result.test_loss:.4f}, "
+            f"  seed {seed}: test loss {result.last_loss:.4f}, "
             f"{result.monitor.verdict.status}"
         )
         results.append(result)
@@ -90,11 +90,15 @@ def _train(
 
 
 def _explanation(data: Data, epochs: int, seeds: int) -> str:
-    over = f"mean +- standard deviation over {seeds} seeds" * (seeds > 1)
+    spread = f"\n- mean (and standard deviation) over {seeds} seeds"
     return (
-        f"After {epochs} epochs, on {len(data.test.x):,} images that chose "
-        f"nothing{', ' * bool(over)}{over};\nlosses without penalties; gap = "
-        "validation loss - training loss, measured alike:"
+        f"Measured on {len(data.test.x):,} images that chose nothing:\n"
+        f"- last: after {epochs} epochs; best: at the epoch with the least "
+        "validation loss\n"
+        "- gap: validation loss - training loss, both without dropout, after "
+        "the last epoch\n"
+        "- no loss contains a penalty"
+        f"{spread if seeds > 1 else ''}"
     )
 
 
@@ -112,7 +116,7 @@ def _ending(
     lines = [
         f"Verdict, {name}, seed 0: {runs[0].monitor.verdict}"
         for name, runs in results.items()
-        if name in ("unregularized", found.variant.name)
+        if name in ("no regularization", found.variant.name)
     ]
     lambda_ = f"L2 {found.l2:.2g}" if found.l2 else "no L2"
     return [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kreg._demo.network import Result
 
-_HEAD = ("", "test loss", "test accuracy, %", "gap", "verdict")
+_HEAD = ("", "loss, last", "loss, best", "accuracy, best", "gap", "verdict")
 
 
 def table(results: dict[str, list[Result]]) -> str:
@@ -22,8 +22,9 @@ def table(results: dict[str, list[Result]]) -> str:
     rows = [_HEAD] + [
         (
             name,
-            spread([r.test_loss for r in runs], 3),
-            spread([100 * r.test_accuracy for r in runs], 1),
+            spread([r.last_loss for r in runs], 3),
+            spread([r.best_loss for r in runs], 3),
+            spread([100 * r.best_accuracy for r in runs], 1) + " %",
             spread([gap(r) for r in runs], 3),
             common([r.monitor.verdict.status for r in runs]),
         )
@@ -49,7 +50,7 @@ def spread(values: Sequence[float], digits: int) -> str:
     mean = f"{statistics.fmean(values):.{digits}f}"
     if len(values) == 1:
         return mean
-    return f"{mean} +- {statistics.stdev(values):.{digits}f}"
+    return f"{mean} ({statistics.stdev(values):.{digits}f})"
 
 
 def common(words: Sequence[str]) -> str:

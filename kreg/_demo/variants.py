@@ -42,7 +42,7 @@ def given(data: Data, epochs: int) -> list[Variant]:
     rise = schedules.Ramp(steps / 2)
     l2, rate = TEXTBOOK_L2, TEXTBOOK_RATE
     return [
-        Variant("unregularized", lambda: _fixed(0.0, 0.0)),
+        Variant("no regularization", lambda: _fixed(0.0, 0.0)),
         Variant(f"L2 {l2:g}, dropout {rate:g}", lambda: _fixed(l2, rate)),
         Variant(
             f"L2 {l2:g}, dropout 0 to {rate:g}",
