@@ -1,6 +1,8 @@
 """The `kreg` command, with a demo that is cut short."""
 
+import contextlib
 import importlib.metadata
+import io
 import re
 import sys
 
@@ -33,15 +35,22 @@ def test_bad_count(count, capsys):
     )
 
 
-def short_demo(output, capsys):
+def short_demo(output):
     arguments = ["--epochs=2", "--trials=2", "--seeds=1"]
-    assert cli.main(["demo", f"--output={output}", *arguments]) == 0
-    return capsys.readouterr().out
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert cli.main(["demo", f"--output={output}", *arguments]) == 0
+    return printed.getvalue()
 
 
-def test_demo(tmp_path, capsys):
-    output = tmp_path / "new" / "pictures"
-    printed = short_demo(output, capsys)
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """A directory and what the demo printed that wrote to it."""
+    output = tmp_path_factory.mktemp("demo") / "new" / "pictures"
+    return output, short_demo(output)
+
+
+def test_demo(demo):
+    output, printed = demo
     names = ["no regularization", "L2 0.0001, dropout 0.5"]
     names += ["L2 0.0001, dropout 0 to 0.5", "best of 2 trials"]
     for name in names:
@@ -59,9 +68,12 @@ def test_demo(tmp_path, capsys):
     assert str(output / "unregularized.png") in printed
 
 
-def test_demo_prints_the_same_twice(tmp_path, capsys):
-    first, second = (short_demo(tmp_path, capsys) for _ in range(2))
-    timeless = [re.sub(r"Took \d+ s", "", text) for text in (first, second)]
+def test_demo_prints_the_same_twice(demo):
+    output, first = demo
+    timeless = [
+        re.sub(r"Took \d+ s", "", printed)
+        for printed in (first, short_demo(output))
+    ]
     assert timeless[0] == timeless[1]
 
 
