@@ -1,0 +1,1 @@
+"""What `kreg demo` runs: one network that overfits, trained four ways."""

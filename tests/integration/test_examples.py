@@ -1,0 +1,84 @@
+"""Every example runs, and what it prints is so."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import keras
+import pytest
+
+EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
+EAGER = keras.backend.backend() == "torch"
+
+
+def run(name, *arguments):
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_quickstart(tmp_path):
+    printed = run("quickstart", str(tmp_path))
+    assert re.search(r"dense/kernel_regularizer/l2 +0\.0001\n", printed)
+    assert re.search(r"scheduled_dropout/rate +0\.5  x Ramp\n", printed)
+    verdict = re.search(r"Verdict: (.+)\n", printed)
+    assert "best epoch" in verdict[1]
+    picture = tmp_path / "curves.png"
+    assert f"Curves: {picture}\n" in printed
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_quickstart_is_short():
+    lines = (EXAMPLES / "quickstart.py").read_text().splitlines()
+    assert len(lines) < 60
+
+
+NUMBER = r"(\d+\.\d+|\d+)"
+EPOCH = re.compile(
+    rf"epoch (\d): l2 {NUMBER} +penalty in the loss {NUMBER} \(expected "
+    rf"{NUMBER} to {NUMBER}\); rate {NUMBER} +zeros {NUMBER}"
+)
+
+
+def test_steer_mid_fit():
+    printed = run("steer_mid_fit")
+    epochs = [tuple(map(float, found)) for found in EPOCH.findall(printed)]
+    assert [epoch[0] for epoch in epochs] == [0, 1, 2, 3, 4]
+    for _, lambda_, penalty, low, high, rate, zeros in epochs:
+        assert low - 1e-3 <= penalty <= high + 1e-3
+        assert (penalty > 0) == (lambda_ > 0)
+        assert zeros == pytest.approx(rate, abs=0.02)
+    assert epochs[3][2] / epochs[2][2] == pytest.approx(10, rel=0.05)
+    assert ("Traced again after the first epoch: 0 times." in printed) != EAGER
+
+
+STEP = re.compile(
+    rf"step +(\d+): l2 {NUMBER}, rate {NUMBER}, data loss +{NUMBER}, "
+    rf"penalty {NUMBER}"
+)
+
+
+def test_custom_loop():
+    printed = run("custom_loop")
+    steps = [tuple(map(float, found)) for found in STEP.findall(printed)]
+    assert [step[0] for step in steps] == [0, 29, 30, 59]
+    assert [step[1] for step in steps] == [0.0, 0.0, 0.1, 0.1]
+    rates = [0.5 * (step[0] + 1) / 60 for step in steps]
+    assert [step[2] for step in steps] == pytest.approx(rates, abs=1e-3)
+    assert [step[4] > 0 for step in steps] == [False, False, True, True]
+    assert steps[1][3] < steps[0][3]  # it trains
+    assert steps[3][4] < steps[2][4]  # and obeys the penalty
+    assert ("traced 1 time for 60 steps" in printed) != EAGER
+
+
+def test_every_example_has_a_test():
+    tested = {"quickstart", "steer_mid_fit", "custom_loop"}
+    assert tested == {path.stem for path in EXAMPLES.glob("*.py")}
