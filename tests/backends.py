@@ -40,6 +40,21 @@ def jitted(function):
     return function
 
 
+def gpu_is_visible():
+    """Tells whether the backend has a GPU to run on."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return bool(tf.config.list_physical_devices("GPU"))
+    if BACKEND == "jax":
+        import jax
+
+        return any(device.platform == "gpu" for device in jax.devices())
+    import torch
+
+    return torch.cuda.is_available()
+
+
 class CountingDense(keras.layers.Dense):
     """A Dense layer that counts how often Python runs its `call`.
 

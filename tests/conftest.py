@@ -2,6 +2,8 @@ import keras
 import numpy as np
 import pytest
 
+from tests.backends import gpu_is_visible
+
 
 @pytest.fixture(autouse=True)
 def _fresh_keras():
@@ -22,17 +24,28 @@ def regression():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Deselects the tests of what this backend does not have.
+    """Deselects the tests of what this backend or machine does not have.
 
-    `@pytest.mark.backends("tensorflow", "jax")` names those that have it.
+    `@pytest.mark.backends("tensorflow", "jax")` names the backends that have
+    it; `@pytest.mark.gpu` needs a GPU that the backend sees.
     """
     backend = keras.backend.backend()
+    has_gpu = gpu_is_visible()
 
     def runs(item):
         marker = item.get_closest_marker("backends")
-        return marker is None or backend in marker.args
+        on_backend = marker is None or backend in marker.args
+        return on_backend and (has_gpu or not item.get_closest_marker("gpu"))
 
     deselected = [item for item in items if not runs(item)]
     if deselected:
         config.hook.pytest_deselected(items=deselected)
         items[:] = [item for item in items if runs(item)]
+
+
+def pytest_terminal_summary(terminalreporter):
+    if not gpu_is_visible():
+        backend = keras.backend.backend()
+        terminalreporter.write_line(
+            f"tests/gpu: deselected, no GPU is visible to {backend}"
+        )
