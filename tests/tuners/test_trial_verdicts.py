@@ -11,6 +11,13 @@ from kreg.tuners import RegularizationSpace, verdicts
 
 EPOCHS = 2
 
+# KerasTuner's own: its Gaussian process on three points, and Hyperband's new
+# optimizer that does not fit the checkpoint.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:Skipping variable loading:UserWarning"),
+]
+
 
 def build_model(hp):
     space = RegularizationSpace(hp)
