@@ -323,14 +323,23 @@ LAYERS += (
                 "Invalid value for argument `block_size`. Expected a positive "
                 "integer. Received: block_size=0",
             ),
-            (
-                lambda: L.DropBlock2D(0.1, block_size=8)(
-                    keras.Input((7, None, 3))
-                ),
-                "Invalid value for argument `block_size`. Expected at most the "
-                "side of the feature map, 7. Received: block_size=8",
-            ),
         ),
+    ),
+    _noise(
+        L.DropConnect,
+        make=lambda rate, **kwargs: L.DropConnect(
+            keras.layers.Dense(5), rate, **kwargs
+        ),
+        weights=("kernel", "bias"),
+    ),
+    _noise(
+        L.WeightNoise,
+        argument="stddev",
+        sentence=STDDEV_SENTENCE,
+        make=lambda stddev, **kwargs: L.WeightNoise(
+            keras.layers.Dense(5), stddev, **kwargs
+        ),
+        weights=("kernel", "bias"),
     ),
 )
 

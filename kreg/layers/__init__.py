@@ -1,6 +1,7 @@
 """Noise and penalties inside a model, each with a Strength."""
 
 from kreg.layers._drop_block import DropBlock2D as DropBlock2D
+from kreg.layers._drop_connect import DropConnect as DropConnect
 from kreg.layers._drop_path import DropPath as DropPath
 from kreg.layers._scheduled_alpha_dropout import (
     ScheduledAlphaDropout as ScheduledAlphaDropout,
@@ -22,3 +23,4 @@ from kreg.layers._scheduled_spatial_dropout import (
 from kreg.layers._scheduled_spatial_dropout import (
     ScheduledSpatialDropout3D as ScheduledSpatialDropout3D,
 )
+from kreg.layers._weight_noise import WeightNoise as WeightNoise
