@@ -99,7 +99,9 @@ def main():
                 make(keras.layers.Dropout(RATE, seed=1), x),
                 repetitions,
             )
-            ours, theirs = (statistics.median(t) for t in zip(*times))
+            ours, theirs = (
+                statistics.median(t) for t in zip(*times, strict=True)
+            )
             ratio = statistics.median(b / a for a, b in times)
             print(
                 f"{str(shape):>20}  {name:<10} {1e3 * ours:7.2f}ms "
