@@ -326,6 +326,20 @@ LAYERS += (
         ),
     ),
     _noise(
+        L.ScheduledAugmentation,
+        (4, 4, 3),
+        make=lambda rate, **kwargs: L.ScheduledAugmentation(
+            keras.layers.RandomErasing(
+                factor=(1.0, 1.0),
+                value_range=(0, 1),
+                seed=2,
+                dtype="float32",  # it fails in float16 on TensorFlow
+            ),
+            rate,
+            **kwargs,
+        ),
+    ),
+    _noise(
         L.DropConnect,
         make=lambda rate, **kwargs: L.DropConnect(
             keras.layers.Dense(5), rate, **kwargs

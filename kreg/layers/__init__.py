@@ -6,6 +6,9 @@ from kreg.layers._drop_path import DropPath as DropPath
 from kreg.layers._scheduled_alpha_dropout import (
     ScheduledAlphaDropout as ScheduledAlphaDropout,
 )
+from kreg.layers._scheduled_augmentation import (
+    ScheduledAugmentation as ScheduledAugmentation,
+)
 from kreg.layers._scheduled_dropout import ScheduledDropout as ScheduledDropout
 from kreg.layers._scheduled_gaussian import (
     ScheduledGaussianDropout as ScheduledGaussianDropout,
