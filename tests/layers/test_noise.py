@@ -316,6 +316,46 @@ def test_masks_realise_their_rate_and_scale(mask, rate):
         assert scale == 1.0
 
 
+@pytest.mark.backends("tensorflow", "jax")
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.77])
+def test_scale_of_bit_masks_is_that_of_the_rounded_rate(rate):
+    levels = np.round(np.float32(rate) * 2**16)
+    _, scale = draw(_masks.bit_mask, rate)
+    assert scale == pytest.approx(2**16 / (2**16 - levels), rel=3e-7)
+    assert scale != pytest.approx(1 / (1 - rate), rel=3e-7)
+
+
+@pytest.mark.backends("tensorflow", "jax")
+def test_masks_are_the_same_alone_and_mapped_over_rates():
+    layer = kreg.layers.ScheduledDropout(0.5, seed=1)
+    x = np.ones((20, 31), "float32")
+    held = layer.non_trainable_variables
+    state = [ops.convert_to_tensor(v) for v in held]
+    index = [v is layer.rate.variable for v in held].index(True)
+
+    def run(rate):
+        mine = [*state[:index], rate, *state[index + 1 :]]
+        return layer.stateless_call([], mine, x, training=True)[0]
+
+    rates = ops.convert_to_tensor([0.2, 0.5, 0.9], "float32")
+    if BACKEND == "jax":
+        import jax
+
+        together = jax.vmap(run)(rates)
+    else:
+        import tensorflow as tf
+
+        together = tf.function(
+            lambda rates: tf.vectorized_map(
+                run, rates, fallback_to_while_loop=True
+            )
+        )(rates)
+    for number in range(3):
+        np.testing.assert_array_equal(
+            array(together[number]), array(run(rates[number]))
+        )
+
+
 @masks
 def test_masks_of_all_shapes_are_independent_and_reproducible(mask):
     for shape in ((7,), (4, 1), (3, 5), (2, 3, 4), (50, 21)):

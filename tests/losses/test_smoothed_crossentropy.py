@@ -47,6 +47,14 @@ def test_equals_the_formula():
     assert float(loss(labels, p)) == pytest.approx(expected, rel=1e-5)
 
 
+def test_takes_lists():
+    _, _, p = draw((2,))
+    loss = SmoothedSparseCategoricalCrossentropy(0.2)
+    assert float(loss([3, 1], p.tolist())) == pytest.approx(
+        float(loss(np.array([3, 1]), p))
+    )
+
+
 def test_classes_on_another_axis():
     labels, logits, _ = draw((4, 3, 2))
     plain = SmoothedSparseCategoricalCrossentropy(0.2, from_logits=True)
