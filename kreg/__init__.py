@@ -13,10 +13,12 @@ from kreg import _backend as _backend  # first: explains a missing backend
 from kreg import callbacks as callbacks
 from kreg import diagnosis as diagnosis
 from kreg import layers as layers
+from kreg import losses as losses
 from kreg import regularizers as regularizers
 from kreg import schedules as schedules
 from kreg._strengths import set_strengths as set_strengths
 from kreg._strengths import strengths as strengths
+from kreg.layers._mc_predict import mc_predict as mc_predict
 from kreg.strength import Strength as Strength
 
 __version__ = importlib.metadata.version("kreg")

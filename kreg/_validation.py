@@ -79,6 +79,15 @@ def check_count(value: Any, name: str) -> int:
     return int(value)
 
 
+def check_data_format(value: Any) -> str:
+    """Returns `value`, or the setting of Keras for `None`, or raises."""
+    if value is None:
+        return str(keras.config.image_data_format())
+    if value not in ("channels_last", "channels_first"):
+        fail("data_format", '"channels_last" or "channels_first"', value)
+    return str(value)
+
+
 def check_layer(value: Any, name: str) -> None:
     """Raises `TypeError` unless `value` is a Keras 3 layer or model."""
     if isinstance(value, keras.layers.Layer):
@@ -94,6 +103,26 @@ def check_layer(value: Any, name: str) -> None:
         f"Invalid value for argument `{name}`. Expected a Keras 3 layer or "
         f"model. Received: {name}={value!r} (of type "
         f"{type(value).__name__}).{hint}"
+    )
+
+
+def check_float_tensor(value: Any, name: str) -> None:
+    """Raises `ValueError` unless `value` is a dense tensor of floats."""
+    dtype = keras.backend.standardize_dtype(value.dtype)
+    if keras.backend.is_float_dtype(dtype) and not _is_ragged_or_sparse(value):
+        return
+    raise ValueError(
+        f"Invalid value for argument `{name}`. Expected a dense tensor of "
+        f"floats. Received: {name} of dtype {dtype} (of type "
+        f"{type(value).__name__})"
+    )
+
+
+def _is_ragged_or_sparse(value: Any) -> bool:
+    flags = ("ragged", "sparse", "is_nested", "is_sparse")
+    kinds = ("RaggedTensor", "SparseTensor", "IndexedSlices", "BCOO")
+    return type(value).__name__ in kinds or any(
+        getattr(value, flag, False) is True for flag in flags
     )
 
 

@@ -219,4 +219,142 @@ SCHEDULES = (
     ),
 )
 
+
+def _noise(
+    cls: type,
+    input_shape: tuple[int, ...] = (6,),
+    value: float = 0.4,
+    argument: str = "rate",
+    sentence: str = RATE_SENTENCE,
+    invalid: tuple = (),
+    make: Callable[..., Any] | None = None,
+    **arguments: Any,
+) -> Row:
+    """A row of a noise layer, whose Strength is the argument `argument`."""
+    make = make or cls
+
+    def refuses(bad: Any, shown: str) -> tuple:
+        return (lambda: make(**{argument: bad}), sentence.format(shown))
+
+    return Row(
+        cls,
+        "layer",
+        lambda: make(
+            **{argument: value},
+            schedule=S.Ramp(steps=5),
+            seed=3,
+            calls_per_step=1,
+            name="noise",
+            **arguments,
+        ),
+        (
+            refuses(-0.1, "-0.1"),
+            refuses(float("nan"), "nan"),
+            refuses(1e39, "1e+39"),
+            refuses(True, "True (of type bool)"),
+            refuses("a", "'a' (of type str)"),
+            (
+                lambda: make(**{argument: value}, seed=0.5),
+                "Invalid value for argument `seed`. Expected an integer, a "
+                "keras.random.SeedGenerator or None. Received: seed=0.5",
+            ),
+            (
+                lambda: make(**{argument: value}, calls_per_step=0),
+                "Invalid value for argument `calls_per_step`. Expected a "
+                "positive integer. Received: calls_per_step=0",
+            ),
+            *invalid,
+        ),
+        input_shape,
+    )
+
+
+def _refuses_data_format(cls: type) -> tuple:
+    return (
+        (
+            lambda: cls(0.1, data_format="NHWC"),
+            "Invalid value for argument `data_format`. Expected "
+            '"channels_last" or "channels_first". Received: '
+            "data_format='NHWC' (of type str)",
+        ),
+    )
+
+
+STDDEV_SENTENCE = STRENGTH_SENTENCE.format("stddev", "{}")
+
+LAYERS += (
+    _noise(L.ScheduledSpatialDropout1D, (4, 6)),
+    _noise(
+        L.ScheduledSpatialDropout2D,
+        (4, 4, 3),
+        data_format="channels_first",
+        invalid=_refuses_data_format(L.ScheduledSpatialDropout2D),
+    ),
+    _noise(
+        L.ScheduledSpatialDropout3D,
+        (3, 2, 2, 4),
+        data_format="channels_first",
+        invalid=_refuses_data_format(L.ScheduledSpatialDropout3D),
+    ),
+    _noise(
+        L.ScheduledGaussianDropout,
+        sentence=RATE_SENTENCE.replace("1]", "0.9999]"),
+        invalid=(
+            (
+                lambda: L.ScheduledGaussianDropout(1.0),
+                RATE_SENTENCE.replace("1]", "0.9999]").format("1.0"),
+            ),
+        ),
+    ),
+    _noise(
+        L.ScheduledGaussianNoise, argument="stddev", sentence=STDDEV_SENTENCE
+    ),
+    _noise(L.ScheduledAlphaDropout, noise_shape=(None, 1)),
+    _noise(L.DropPath),
+    _noise(
+        L.DropBlock2D,
+        (2, 5, 5),
+        block_size=3,
+        data_format="channels_first",
+        invalid=(
+            *_refuses_data_format(L.DropBlock2D),
+            (
+                lambda: L.DropBlock2D(0.1, block_size=0),
+                "Invalid value for argument `block_size`. Expected a positive "
+                "integer. Received: block_size=0",
+            ),
+        ),
+    ),
+    _noise(
+        L.ScheduledAugmentation,
+        (4, 4, 3),
+        make=lambda rate, **kwargs: L.ScheduledAugmentation(
+            keras.layers.RandomErasing(
+                factor=(1.0, 1.0),
+                value_range=(0, 1),
+                seed=2,
+                dtype="float32",  # it fails in float16 on TensorFlow
+            ),
+            rate,
+            **kwargs,
+        ),
+    ),
+    _noise(
+        L.DropConnect,
+        make=lambda rate, **kwargs: L.DropConnect(
+            keras.layers.Dense(5), rate, **kwargs
+        ),
+        weights=("kernel", "bias"),
+    ),
+    _noise(
+        L.WeightNoise,
+        argument="stddev",
+        sentence=STDDEV_SENTENCE,
+        make=lambda stddev, **kwargs: L.WeightNoise(
+            keras.layers.Dense(5), stddev, **kwargs
+        ),
+        weights=("kernel", "bias"),
+    ),
+)
+
 ROWS = PENALTIES + LAYERS + SCHEDULES

@@ -1,50 +1,29 @@
-"""`Noise`: what all scheduled noise layers share."""
+"""`Noise`: what all scheduled layers that act on activations share."""
 
 from typing import Any
 
 import keras
 
-from kreg import schedules
-from kreg._validation import fail
-from kreg.layers._step_counter import StepCounter
-from kreg.strength import HoldsStrengths
+from kreg._validation import check_float_tensor
+from kreg.layers._noise_state import NoiseState
 
 
-class Noise(HoldsStrengths, keras.layers.Layer):
+class Noise(NoiseState, keras.layers.Layer):
     """Base class of layers that add noise to their inputs while training.
 
-    It counts the training steps, draws from one seed generator, and is the
-    identity at inference. Subclasses create their Strength with
-    `self.counter.read` as its step, and implement `add_noise(inputs)`.
+    The identity at inference. A subclass creates its Strength with
+    `new_strength` and implements `add_noise(inputs)`, drawing random numbers
+    with `seed=self.draws`; the rest (steps, seeds, schedule, checks, config)
+    is done here.
 
     Args:
-        schedule: Optional schedule with values in [0, 1].
-        seed: Optional integer or `keras.random.SeedGenerator`.
-        calls_per_step: Integer >= 1. How often the layer is called in one
-            training step: more than once when it is shared, or inside
-            `TimeDistributed`.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        **kwargs: Arguments of `NoiseState` and of `keras.layers.Layer`.
     """
 
-    def __init__(
-        self,
-        schedule: Any = None,
-        seed: Any = None,
-        calls_per_step: int = 1,
-        **kwargs: Any,
-    ):
+    def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
-        self.schedule = schedules.get(schedule)
-        self.seed = seed
-        self.seed_generator = _seed_generator(seed)
-        self.counter = StepCounter(self, calls_per_step)
         self.supports_masking = True
         self.built = True
-
-    @property
-    def step(self) -> int:
-        """Integer: training steps so far."""
-        return int(self.counter)
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
         """Returns `inputs`, with noise if `training`.
@@ -56,6 +35,7 @@ class Noise(HoldsStrengths, keras.layers.Layer):
         Returns:
             Tensor of the shape and dtype of `inputs`.
         """
+        self.check_inputs(inputs)
         if not training:
             return inputs
         noisy = self.add_noise(inputs)
@@ -69,29 +49,15 @@ class Noise(HoldsStrengths, keras.layers.Layer):
             "`add_noise(self, inputs)`."
         )
 
+    def check_inputs(self, inputs: Any) -> None:
+        """Raises `ValueError` unless `inputs` are dense floats."""
+        check_float_tensor(inputs, "inputs")
+
+    def compute_output_spec(self, inputs: Any, training: Any = None) -> Any:
+        """Returns what a symbolic call returns, or raises as `call` does."""
+        self.check_inputs(inputs)
+        return super().compute_output_spec(inputs, training=training)
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Returns `input_shape`."""
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments of this class and of `Layer`."""
-        saving = keras.saving
-        seed = self.seed
-        if isinstance(seed, keras.random.SeedGenerator):
-            seed = saving.serialize_keras_object(seed)
-        return {
-            **super().get_config(),
-            "schedule": saving.serialize_keras_object(self.schedule),
-            "seed": seed,
-            "calls_per_step": self.counter.calls_per_step,
-        }
-
-
-def _seed_generator(seed: Any) -> keras.random.SeedGenerator:
-    if isinstance(seed, dict):
-        seed = keras.saving.deserialize_keras_object(seed)
-    if isinstance(seed, keras.random.SeedGenerator):
-        return seed
-    if not (seed is None or isinstance(seed, int)) or isinstance(seed, bool):
-        fail("seed", "an integer, a keras.random.SeedGenerator or None", seed)
-    return keras.random.SeedGenerator(seed)

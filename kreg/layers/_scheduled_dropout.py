@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-import keras
-from keras import ops
-
 from kreg._registration import register
 from kreg._validation import fail
-from kreg.layers._noise import Noise
-from kreg.strength import Strength
+from kreg.layers._dropping import Dropping
+from kreg.layers._masks import bit_mask
 
 
 @register
-class ScheduledDropout(Noise):
+class ScheduledDropout(Dropping):
     """Sets inputs to zero at random, with a rate that can change in training.
 
     Drop-in for `keras.layers.Dropout`, with which it agrees in distribution
@@ -22,13 +19,14 @@ class ScheduledDropout(Noise):
         0              with probability r
         x / (1 - r)    else
 
-    so that its expectation is `x`. At `r = 0` the layer is exactly the
-    identity, at `r = 1` its outputs are zeros. It acts only in training; then
-    it counts its step inside the compiled graph. `evaluate` and `predict` do
-    not move the step. A step is one executed training batch, also with
-    gradient accumulation. A layer that is called several times a batch (it is
-    shared, or inside `TimeDistributed`) counts each call: say how many with
-    `calls_per_step`.
+    so that its expectation is `x`. On TensorFlow and JAX `r` is rounded to a
+    multiple of 2^-16, which makes the mask cheaper to draw. At `r = 0` the
+    layer is exactly the identity, at `r = 1` its outputs are zeros. It acts
+    only in training; then it counts its step inside the compiled graph.
+    `evaluate` and `predict` do not move the step. A step is one executed
+    training batch, also with gradient accumulation. A layer that is called
+    several times a batch (it is shared, or inside `TimeDistributed`) counts
+    each call: say how many with `calls_per_step`.
 
     The step and the rate are saved with the model; the state of the random
     generator is not (Keras saves none), so a resumed run repeats the masks.
@@ -76,6 +74,8 @@ class ScheduledDropout(Noise):
     - [Morerio et al., 2017](https://arxiv.org/abs/1703.06229) (schedules)
     """
 
+    draw_mask = staticmethod(bit_mask)
+
     def __init__(
         self,
         rate: float,
@@ -85,27 +85,17 @@ class ScheduledDropout(Noise):
         calls_per_step: int = 1,
         **kwargs: Any,
     ):
-        super().__init__(schedule, seed, calls_per_step, **kwargs)
-        self.rate = Strength(
-            self, "rate", rate, 1.0, self.schedule, self.counter.read
+        super().__init__(
+            rate,
+            schedule=schedule,
+            seed=seed,
+            calls_per_step=calls_per_step,
+            **kwargs,
         )
         self.noise_shape = _check_noise_shape(noise_shape)
 
-    def add_noise(self, inputs: Any) -> Any:
-        """Returns `inputs` with a share of them set to zero."""
-        rate = self.rate.effective
-        draws = keras.random.uniform(
-            self._mask_shape(inputs), dtype="float32", seed=self.seed_generator
-        )
-        kept = ops.greater_equal(draws, rate)
-        # At rate 1 nothing is kept; 1 / 0 must not reach value or gradient.
-        keep_probability = ops.where(rate < 1.0, 1.0 - rate, 1.0)
-        scale = ops.cast(ops.divide(1.0, keep_probability), inputs.dtype)
-        scaled = ops.multiply(inputs, scale)
-        return ops.where(kept, scaled, ops.zeros_like(scaled))
-
-    def _mask_shape(self, inputs: Any) -> Any:
-        shape = ops.shape(inputs)
+    def mask_shape(self, shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Returns `shape`, or `noise_shape` where that is given."""
         if self.noise_shape is None:
             return shape
         return tuple(
@@ -115,8 +105,7 @@ class ScheduledDropout(Noise):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, with the current rate."""
-        own = {"rate": self.rate.last_known, "noise_shape": self.noise_shape}
-        return {**super().get_config(), **own}
+        return {**super().get_config(), "noise_shape": self.noise_shape}
 
 
 def _check_noise_shape(

@@ -1,0 +1,415 @@
+"""What all noise layers promise: where they act, what they refuse, seeds."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import kreg
+from kreg.layers import _masks
+from tests.backends import BACKEND, jitted
+from tests.contracts import LAYERS
+
+NOISE = [row for row in LAYERS if row.cls is not kreg.layers.ScheduledPenalty]
+WRAPPERS = (kreg.layers.DropConnect, kreg.layers.WeightNoise)
+noise = pytest.mark.parametrize("row", NOISE, ids=str)
+activations = pytest.mark.parametrize(
+    "row", [row for row in NOISE if row.cls not in WRAPPERS], ids=str
+)
+
+
+def data_for(row, samples=8):
+    shape = (samples, *row.input_shape)
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+def array(x):
+    return np.array(ops.convert_to_numpy(x))
+
+
+def at_full_strength(row):
+    """The layer of the row past the end of its ramp."""
+    layer = row.make()
+    layer.build((None, *row.input_shape))
+    layer.counter.calls.assign(100)
+    return layer
+
+
+@noise
+def test_inference_is_the_identity_and_draws_nothing(row):
+    layer = at_full_strength(row)
+    x = data_for(row)
+    before = [array(v) for v in layer.variables]
+    expected = array(layer.layer(x)) if row.cls in WRAPPERS else x
+    for training in (False, None):
+        np.testing.assert_array_equal(
+            array(layer(x, training=training)), expected
+        )
+    for a, b in zip(before, layer.variables, strict=True):
+        np.testing.assert_array_equal(a, array(b))
+    noisy = array(layer(x, training=True))
+    assert np.abs(noisy - expected).max() > 1e-3
+
+
+@pytest.mark.backends("tensorflow")
+@noise
+def test_inference_graph_has_no_random_op(row):
+    import tensorflow as tf
+
+    layer = at_full_strength(row)
+    x = tf.constant(data_for(row))
+
+    def operations(training):
+        function = tf.function(lambda x: layer(x, training=training))
+        graph = function.get_concrete_function(x).graph
+        return {op.type for op in graph.get_operations()}
+
+    assert not [name for name in operations(False) if "Random" in name]
+    assert [name for name in operations(True) if "Random" in name]
+
+
+@activations
+def test_inputs_that_are_not_floats_are_refused(row):
+    layer = row.make()
+    x = np.ones((2, *row.input_shape), "int32")
+    sentence = "`inputs`. Expected a dense tensor of floats. Received: inputs "
+    for training in (False, True):
+        with pytest.raises(ValueError, match=sentence + "of dtype int32"):
+            layer(ops.convert_to_tensor(x), training=training)
+    with pytest.raises(ValueError, match=sentence + "of dtype int32"):
+        row.make()(keras.Input(row.input_shape, dtype="int32"))
+
+
+@pytest.mark.backends("tensorflow")
+@pytest.mark.parametrize("kind", ["ragged", "sparse"])
+def test_ragged_and_sparse_inputs_are_refused(kind):
+    import tensorflow as tf
+
+    x = tf.constant([[1.0, 0.0, 2.0], [0.0, 0.0, 3.0]])
+    given = (
+        tf.ragged.constant([[1.0], [2.0, 3.0]])
+        if kind == "ragged"
+        else tf.sparse.from_dense(x)
+    )
+    for training in (False, True):
+        with pytest.raises(ValueError, match="Expected a dense tensor"):
+            kreg.layers.ScheduledDropout(0.5)(given, training=training)
+    with pytest.raises(ValueError, match="Expected a dense tensor"):
+        kreg.layers.ScheduledDropout(0.5)(keras.Input((3,), **{kind: True}))
+
+
+@pytest.mark.backends("jax")
+def test_sparse_arrays_of_jax_are_refused():
+    from jax.experimental import sparse
+
+    x = sparse.BCOO.fromdense(np.eye(3, dtype="float32"))
+    with pytest.raises(ValueError, match="Expected a dense tensor"):
+        kreg.layers.ScheduledDropout(0.5)(x, training=True)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        row
+        for row in NOISE
+        # RandomErasing of Keras needs to know the sides of an image.
+        if row.cls not in (*WRAPPERS, kreg.layers.ScheduledAugmentation)
+    ],
+    ids=str,
+)
+def test_dynamic_shapes(row):
+    """Batch and all other axes unknown while the graph is made."""
+    layer = at_full_strength(row)
+    rank = len(row.input_shape)
+    # A feature axis of unknown size has odd and even sizes alike.
+    inputs = keras.Input((None,) * rank)
+    model = keras.Model(inputs, layer(inputs))
+    model.compile("sgd", "mse")
+    for extra in (0, 1):
+        shape = (4, *(side + extra for side in row.input_shape))
+        x = np.ones(shape, "float32")
+        assert model.predict(x, verbose=0).shape == shape
+        if BACKEND == "tensorflow":
+            import tensorflow as tf
+
+            dynamic = tf.function(
+                lambda x: layer(x, training=True),
+                input_signature=[tf.TensorSpec((None,) * (rank + 1))],
+            )
+            assert dynamic(x).shape == shape
+
+
+@activations
+def test_masks_are_kept(row):
+    layer = row.make()
+    x = ops.convert_to_tensor(data_for(row))
+    mask = ops.ones((8, *row.input_shape[:1]), "bool")
+    assert layer.supports_masking
+    assert layer.compute_mask(x, mask) is mask
+
+
+def test_masks_reach_what_comes_after():
+    inputs = keras.Input((4,), dtype="int32")
+    x = keras.layers.Embedding(5, 6, mask_zero=True)(inputs)
+    x = kreg.layers.ScheduledSpatialDropout1D(0.5)(x)
+    x = kreg.layers.ScheduledGaussianNoise(0.5)(x)
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling1D()(x))
+    np.testing.assert_allclose(
+        array(model(np.array([[1, 2, 0, 0]]))),
+        array(
+            model(np.array([[1, 2, 2, 0]])) * 3 - model.layers[1].embeddings[2]
+        )
+        / 2,
+        atol=1e-5,
+    )
+
+
+@noise
+def test_same_seed_same_noise(row):
+    x = data_for(row)
+    first, second = at_full_strength(row), at_full_strength(row)
+    if row.cls in WRAPPERS:
+        second.layer.set_weights(first.layer.get_weights())
+    runs = [
+        [array(layer(x, training=True)) for _ in range(3)]
+        for layer in (first, second)
+    ]
+    np.testing.assert_array_equal(*runs)
+    assert np.abs(np.diff(runs[0], axis=0)).max() > 0
+
+
+@noise
+def test_seed_generators_may_be_shared_and_are_saved(row):
+    generator = keras.random.SeedGenerator(5)
+    config = {
+        **row.make().get_config(),
+        "seed": keras.saving.serialize_keras_object(generator),
+    }
+    layer = row.cls.from_config(config)
+    assert layer.seed_generator.get_config()["seed"] == 5
+    again = row.cls.from_config(layer.get_config())
+    assert again.seed_generator.get_config()["seed"] == 5
+
+
+def test_a_seed_generator_is_used_as_it_is():
+    generator = keras.random.SeedGenerator(5)
+    layer = kreg.layers.ScheduledDropout(0.5, seed=generator)
+    assert layer.seed_generator is generator
+    wrapper = kreg.layers.DropConnect(
+        keras.layers.Dense(2), 0.5, seed=generator
+    )
+    x = np.ones((2, 3), "float32")
+    layer(wrapper(x, training=True), training=True)
+    assert array(generator.state)[1] == 2
+
+
+SCRIPT = """
+import keras, kreg, numpy as np
+keras.utils.set_random_seed(1)
+inner = keras.layers.Dense(8, activation="selu")
+model = keras.Sequential([
+    keras.Input((6,)),
+    kreg.layers.DropConnect(inner, 0.3),
+    kreg.layers.ScheduledAlphaDropout(0.2),
+    kreg.layers.ScheduledDropout(0.3, schedule=kreg.schedules.Ramp(10)),
+    kreg.layers.ScheduledGaussianNoise(0.1),
+    keras.layers.Dense(1),
+])
+model.compile("adam", "mse")
+x = np.random.default_rng(0).normal(size=(32, 6)).astype("float32")
+history = model.fit(x, x[:, :1], batch_size=8, epochs=3, verbose=0).history
+print(repr(history["loss"]))
+"""
+
+
+def test_same_seed_same_run_in_two_processes():
+    def run():
+        return subprocess.run(
+            [sys.executable, "-c", SCRIPT],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": "random"},
+        ).stdout
+
+    assert run() == run()
+
+
+def trained(epochs, callbacks=(), fail_at=None):
+    """Trains; returns the model. May stop with an error as an epoch ends."""
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == fail_at:
+                raise KeyboardInterrupt
+
+    keras.utils.set_random_seed(4)
+    model = keras.Sequential(
+        [
+            keras.Input((5,)),
+            kreg.layers.ScheduledDropout(
+                0.4, schedule=kreg.schedules.Ramp(steps=50)
+            ),
+            kreg.layers.WeightNoise(keras.layers.Dense(1), 0.1),
+        ]
+    )
+    model.compile("sgd", "mse")
+    x = np.ones((16, 5), "float32")
+    try:
+        model.fit(
+            x,
+            x[:, :1],
+            batch_size=4,
+            epochs=epochs,
+            verbose=0,
+            callbacks=[*callbacks, Stop()],
+        )
+    except KeyboardInterrupt:
+        assert fail_at is not None
+    return model
+
+
+@pytest.mark.parametrize("fail_at", [0, 2, 3])
+def test_an_interrupted_run_ends_at_the_same_step(fail_at, tmp_path):
+    whole = trained(5)
+    backup = keras.callbacks.BackupAndRestore
+    trained(5, [backup(tmp_path)], fail_at=fail_at)
+    resumed = trained(5, [backup(tmp_path)])
+    for a, b in zip(whole.layers, resumed.layers, strict=True):
+        assert a.step == b.step == 20
+    for a, b in zip(
+        kreg.strengths(whole).values(),
+        kreg.strengths(resumed).values(),
+        strict=True,
+    ):
+        assert float(a.effective) == float(b.effective)
+
+
+def draw(mask, rate, shape=(200, 501), seed=2):
+    generator = keras.random.SeedGenerator(seed)
+    kept, scale = mask(shape, ops.convert_to_tensor(rate, "float32"), generator)
+    assert int(array(generator.state)[1]) == 1
+    return array(kept), float(scale)
+
+
+masks = pytest.mark.parametrize("mask", [_masks.bit_mask, _masks.uniform_mask])
+
+
+@masks
+@pytest.mark.parametrize("rate", [0.0, 0.001, 0.3, 0.5, 0.999, 1.0])
+def test_masks_realise_their_rate_and_scale(mask, rate):
+    kept, scale = draw(mask, rate)
+    realised = 0.0 if scale == 0.0 else 1.0 - 1.0 / scale
+    if rate == 1.0:
+        assert scale == 0.0
+        assert kept.mean() < 1e-4
+        return
+    assert abs(realised - rate) <= 2**-17 + 1e-7 * scale
+    error = np.sqrt(max(rate * (1 - rate), 1e-9) / kept.size)
+    assert abs((1 - kept.mean()) - rate) < 5 * error + 2**-17
+    if rate == 0.0:
+        assert kept.all()
+        assert scale == 1.0
+
+
+@pytest.mark.backends("tensorflow", "jax")
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.77])
+def test_scale_of_bit_masks_is_that_of_the_rounded_rate(rate):
+    levels = np.round(np.float32(rate) * 2**16)
+    _, scale = draw(_masks.bit_mask, rate)
+    assert scale == pytest.approx(2**16 / (2**16 - levels), rel=3e-7)
+    assert scale != pytest.approx(1 / (1 - rate), rel=3e-7)
+
+
+@pytest.mark.backends("tensorflow", "jax")
+def test_masks_are_the_same_alone_and_mapped_over_rates():
+    layer = kreg.layers.ScheduledDropout(0.5, seed=1)
+    x = np.ones((20, 31), "float32")
+    held = layer.non_trainable_variables
+    state = [ops.convert_to_tensor(v) for v in held]
+    index = [v is layer.rate.variable for v in held].index(True)
+
+    def run(rate):
+        mine = [*state[:index], rate, *state[index + 1 :]]
+        return layer.stateless_call([], mine, x, training=True)[0]
+
+    rates = ops.convert_to_tensor([0.2, 0.5, 0.9], "float32")
+    if BACKEND == "jax":
+        import jax
+
+        together = jax.vmap(run)(rates)
+    else:
+        import tensorflow as tf
+
+        together = tf.function(
+            lambda rates: tf.vectorized_map(
+                run, rates, fallback_to_while_loop=True
+            )
+        )(rates)
+    for number in range(3):
+        np.testing.assert_array_equal(
+            array(together[number]), array(run(rates[number]))
+        )
+
+
+@masks
+def test_masks_of_all_shapes_are_independent_and_reproducible(mask):
+    for shape in ((7,), (4, 1), (3, 5), (2, 3, 4), (50, 21)):
+        kept, _ = draw(mask, 0.5, shape)
+        assert kept.shape == shape
+        np.testing.assert_array_equal(kept, draw(mask, 0.5, shape)[0])
+    kept, _ = draw(mask, 0.5, (400, 401))
+    centred = kept - 0.5
+    for a, b in (
+        (centred[:, 1:], centred[:, :-1]),  # the halves of a 32-bit draw
+        (centred[1:], centred[:-1]),
+        (centred, draw(mask, 0.5, (400, 401), seed=3)[0] - 0.5),
+    ):
+        assert abs((a * b).mean() * 4) < 5 / np.sqrt(a.size)
+
+
+@pytest.mark.backends("tensorflow", "jax")
+def test_bits_are_uniform():
+    if BACKEND == "tensorflow":
+        from kreg.layers._random_bits_tensorflow import random_bits
+    else:
+        from kreg.layers._random_bits_jax import random_bits
+    bits = array(random_bits((400, 512), keras.random.SeedGenerator(1)))
+    assert bits.dtype == np.uint16
+    counts = np.bincount(bits.ravel() >> 8, minlength=256)
+    expected = bits.size / 256
+    chi_square = ((counts - expected) ** 2 / expected).sum()
+    assert chi_square < 255 + 5 * np.sqrt(2 * 255)
+    for bit in range(16):
+        share = ((bits >> bit) & 1).mean()
+        assert abs(share - 0.5) < 5 * 0.5 / np.sqrt(bits.size)
+
+
+def test_rate_is_read_in_the_graph():
+    layer = kreg.layers.ScheduledDropout(0.0, seed=1)
+    x = np.ones((50, 40), "float32")
+    if BACKEND == "jax":
+        step = jitted(lambda s: layer.stateless_call([], s, x, training=True))
+        run = lambda: step([v.value for v in layer.variables])[0]  # noqa: E731
+    else:
+        compiled = jitted(lambda x: layer(x, training=True))
+        run = lambda: compiled(ops.convert_to_tensor(x))  # noqa: E731
+    assert (array(run()) == 0).mean() == 0
+    layer.rate = 0.8
+    assert (array(run()) == 0).mean() > 0.7
+
+
+def test_augmentation_acts_on_its_share_of_the_samples():
+    erase = keras.layers.RandomErasing(
+        factor=(1.0, 1.0), scale=(0.2, 0.4), fill_value=0.0, value_range=(0, 1)
+    )
+    layer = kreg.layers.ScheduledAugmentation(erase, 0.3, seed=1)
+    y = array(layer(np.ones((2000, 8, 8, 1), "float32"), training=True))
+    share = (y.min((1, 2, 3)) == 0).mean()
+    assert abs(share - 0.3) < 5 * np.sqrt(0.3 * 0.7 / 2000)
+    with pytest.raises(TypeError, match="Expected a Keras 3 layer"):
+        kreg.layers.ScheduledAugmentation("erase", 0.3)
