@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 import kreg
 
@@ -22,6 +23,11 @@ STRENGTH_SENTENCE = (
 POSITIVE_SENTENCE = (
     "Invalid value for argument `{0}`. Expected a finite positive float. "
     "Received: {0}={1}"
+)
+WEIGHTS_SENTENCE = (
+    "Invalid value for argument `weights`. Expected an array of finite "
+    "non-negative numbers, a function of the variable, or None. "
+    "Received: weights="
 )
 
 
@@ -61,6 +67,20 @@ def _refuses_strengths(cls: type, argument: str) -> tuple:
     )
 
 
+def _refuses_weights(cls: type) -> tuple:
+    return (
+        (lambda: cls(weights=[1.0, -1.0]), WEIGHTS_SENTENCE + "[1.0, -1.0]"),
+        (lambda: cls(weights=[float("nan")]), WEIGHTS_SENTENCE + "[nan]"),
+        (lambda: cls(weights="heavy"), WEIGHTS_SENTENCE + "'heavy'"),
+        (
+            lambda: cls(weights=[1.0, 2.0])(np.ones((2, 3), "float32")),
+            "Invalid value for argument `weights`. Expected an array that "
+            "broadcasts to the penalized shape (2, 3). Received: "
+            "weights='array of shape (2,)'",
+        ),
+    )
+
+
 def _refuses_stretches(cls: type) -> tuple:
     return (
         (lambda: cls(steps=0), POSITIVE_SENTENCE.format("steps", "0")),
@@ -77,8 +97,18 @@ R = kreg.regularizers
 S = kreg.schedules
 
 PENALTIES = (
-    Row(R.L1, "penalty", lambda: R.L1(0.02), _refuses_strengths(R.L1, "l1")),
-    Row(R.L2, "penalty", lambda: R.L2(0.03), _refuses_strengths(R.L2, "l2")),
+    Row(
+        R.L1,
+        "penalty",
+        lambda: R.L1(0.02, weights=[2.0]),
+        _refuses_strengths(R.L1, "l1") + _refuses_weights(R.L1),
+    ),
+    Row(
+        R.L2,
+        "penalty",
+        lambda: R.L2(0.03, weights=[2.0]),
+        _refuses_strengths(R.L2, "l2") + _refuses_weights(R.L2),
+    ),
     Row(
         R.L1L2,
         "penalty",
@@ -218,5 +248,92 @@ SCHEDULES = (
         ),
     ),
 )
+
+# Penalties with structure.
+GROUPS_SENTENCE = (
+    "Invalid value for argument `group_axis`. Expected an integer. "
+    "Received: group_axis=0.5"
+)
+
+
+def _penalty(cls: type, *more: tuple, make: Any = None, **arguments: Any):
+    """A row of a penalty whose float arguments are all strengths."""
+    refused = tuple(
+        row
+        for name, value in arguments.items()
+        if isinstance(value, float)
+        for row in _refuses_strengths(cls, name)
+    )
+    return Row(
+        cls, "penalty", make or (lambda: cls(**arguments)), refused + more
+    )
+
+
+GROUPS = {"group_axis": -1, "group_size": 2, "scale": False}
+MORE_PENALTIES = (
+    _penalty(R.ElasticNet, l1=0.02, l2=0.03),
+    _penalty(
+        R.GroupLasso,
+        (lambda: R.GroupLasso(group_axis=0.5), GROUPS_SENTENCE),
+        (
+            lambda: R.GroupLasso(group_size=0),
+            "Invalid value for argument `group_size`. Expected a positive "
+            "integer. Received: group_size=0",
+        ),
+        (
+            lambda: R.GroupLasso(group_axis=2)(np.ones((2, 3), "float32")),
+            "Invalid value for argument `group_axis`. Expected an axis of "
+            "the penalized weight of shape (2, 3). Received: group_axis=2",
+        ),
+        (
+            lambda: R.GroupLasso(group_axis=-1, group_size=2).prox(
+                np.ones((2, 3), "float32"), 1.0
+            ),
+            "Invalid value for argument `group_size`. Expected a divisor of "
+            "3, the length of axis -1 of the penalized weight of shape "
+            "(2, 3). Received: group_size=2",
+        ),
+        strength=0.02,
+        **GROUPS,
+    ),
+    _penalty(
+        R.SparseGroupLasso,
+        (lambda: R.SparseGroupLasso(group_axis=0.5), GROUPS_SENTENCE),
+        l1=0.02,
+        group=0.03,
+        **GROUPS,
+    ),
+    _penalty(
+        R.Orthogonal,
+        (
+            lambda: R.Orthogonal(mode="lines"),
+            'Invalid value for argument `mode`. Expected "rows" or '
+            "\"columns\". Received: mode='lines' (of type str)",
+        ),
+        strength=0.02,
+        mode="columns",
+    ),
+    _penalty(R.SpectralNorm, strength=0.02),
+    _penalty(R.NuclearNorm, strength=0.02),
+    _penalty(R.Hoyer, strength=0.02),
+    Row(
+        R.Sum,
+        "penalty",
+        lambda: R.Sum([R.L1(0.02), R.GroupLasso(0.03, group_axis=1)]),
+        (
+            (
+                lambda: R.Sum([]),
+                "Invalid value for argument `penalties`. Expected a non-empty "
+                "sequence of distinct kreg penalties. Received: penalties=[]",
+            ),
+            (
+                lambda: R.Sum([keras.regularizers.L1(0.1)]),
+                "Invalid value for argument `penalties`. Expected a non-empty "
+                "sequence of distinct kreg penalties. Received: penalties=[<",
+            ),
+        ),
+    ),
+)
+PENALTIES += MORE_PENALTIES
 
 ROWS = PENALTIES + LAYERS + SCHEDULES

@@ -8,11 +8,10 @@ from keras import ops
 
 from kreg import schedules
 from kreg._registration import register
-from kreg._structure import walk
 from kreg._validation import check_layer, fail
 from kreg.layers._step_counter import StepCounter
 from kreg.regularizers import Penalty
-from kreg.strength import HoldsStrengths, Strength
+from kreg.strength import HoldsStrengths
 
 
 @register
@@ -88,7 +87,7 @@ class ScheduledPenalty(HoldsStrengths, keras.layers.Wrapper):
         )
         self.counter = StepCounter(self, calls_per_step)
         self.supports_masking = layer.supports_masking
-        for strength in _strengths_of(self.penalty):
+        for strength in self.penalty.held_strengths():
             strength.follow(self.schedule, self.counter.read)
 
     @property
@@ -160,7 +159,7 @@ def _check_penalty(penalty: Any) -> Penalty:
             "a kreg penalty such as kreg.regularizers.L2(1e-3)",
             penalty,
         )
-    if any(s.schedule is not None for s in _strengths_of(penalty)):
+    if any(s.schedule is not None for s in penalty.held_strengths()):
         fail(
             "penalty",
             "a penalty that has no schedule yet",
@@ -168,12 +167,3 @@ def _check_penalty(penalty: Any) -> Penalty:
             "Give each ScheduledPenalty a penalty of its own",
         )
     return penalty
-
-
-def _strengths_of(penalty: Penalty) -> list[Strength]:
-    return [
-        held
-        for _, layer in walk(penalty)
-        for held in vars(layer).values()
-        if isinstance(held, Strength)
-    ]
