@@ -6,8 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kreg._structure import walk
-from kreg.layers import ScheduledPenalty
+from kreg._structure import optimizers_of, walk
 
 
 def penalty_in_losses(model: Any) -> float:
@@ -21,10 +20,12 @@ def penalty_in_losses(model: Any) -> float:
 
 def penalty_beside_val_loss(model: Any) -> float:
     """Sum of the weight penalties that are not part of `val_loss`."""
+    holders = [layer for _, layer in walk(model)]
+    holders += [optimizer for _, optimizer in optimizers_of(model)]
     return _total(
-        layer.current_penalty()
-        for _, layer in walk(model)
-        if isinstance(layer, ScheduledPenalty)
+        holder.current_penalty()
+        for holder in holders
+        if hasattr(holder, "current_penalty")
     )
 
 
