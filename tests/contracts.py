@@ -93,6 +93,7 @@ def _refuses_stretches(cls: type) -> tuple:
 
 
 L = kreg.layers
+O = kreg.optimizers  # noqa: E741
 R = kreg.regularizers
 S = kreg.schedules
 
@@ -336,4 +337,82 @@ MORE_PENALTIES = (
 )
 PENALTIES += MORE_PENALTIES
 
-ROWS = PENALTIES + LAYERS + SCHEDULES
+GATES = (
+    Row(
+        L.FeatureGate,
+        "layer",
+        lambda: L.FeatureGate(
+            0.05,
+            open_probability=0.7,
+            schedule=S.Ramp(steps=5),
+            seed=3,
+            calls_per_step=1,
+            name="gate",
+        ),
+        _refuses_strengths(L.FeatureGate, "strength")
+        + (
+            (
+                lambda: L.FeatureGate(open_probability=1.0),
+                "Invalid value for argument `open_probability`. Expected a "
+                "float in (0, 1). Received: open_probability=1.0",
+            ),
+        ),
+    ),
+)
+LAYERS += GATES
+
+OPTIMIZERS = (
+    Row(
+        O.Proximal,
+        "optimizer",
+        lambda: O.Proximal(
+            keras.optimizers.SGD(0.1, momentum=0.5),
+            {"dense": R.L1(0.02), "head/kernel": R.GroupLasso(0.03)},
+            schedule=S.Ramp(steps=5),
+            only=["dense", "kernel"],
+            exclude="other",
+            name="prox",
+        ),
+        (
+            (
+                lambda: O.Proximal("sgd", R.Hoyer(0.1)),
+                "Invalid value for argument `penalty`. Expected a kreg penalty "
+                "that has a proximal operator, such as kreg.regularizers.L1("
+                "1e-3), or a mapping from path patterns to such penalties. "
+                "Received: penalty=<Hoyer",
+            ),
+            (
+                lambda: O.Proximal("adam", R.NuclearNorm(0.1)),
+                "Invalid value for argument `penalty`. Expected a penalty "
+                "whose proximal operator takes a step size for each weight, "
+                "as this optimizer has. Received: penalty=<NuclearNorm",
+            ),
+            (
+                lambda: O.Proximal("lion", R.L1(0.1)),
+                "Invalid value for argument `optimizer`. Expected one of "
+                "Keras's SGD, Adam, AdamW, Nadam, Adamax, Adagrad, RMSprop. "
+                "Received: optimizer=<",
+            ),
+            (
+                lambda: O.Proximal(
+                    keras.optimizers.SGD(0.1, clipnorm=1.0), R.L1(0.1)
+                ),
+                "Invalid value for argument `optimizer`. Expected a SGD "
+                "without `clipnorm`. Received: optimizer=<",
+            ),
+            (
+                lambda: O.Proximal("sgd", R.L1(0.1), only=3),
+                "Invalid value for argument `only`. Expected a path pattern, "
+                "a sequence of them, a function of the variable, or None. "
+                "Received: only=3",
+            ),
+            (
+                lambda: O.Proximal("sgd", {}),
+                "Invalid value for argument `penalty`. Expected path patterns "
+                "as keys. Received: penalty={}",
+            ),
+        ),
+    ),
+)
+
+ROWS = PENALTIES + LAYERS + SCHEDULES + OPTIMIZERS

@@ -1,8 +1,7 @@
 """Proximal: a Keras optimizer, then the exact proximal step."""
 
-import contextlib
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -11,12 +10,13 @@ from keras import ops
 from kreg import schedules
 from kreg._registration import register
 from kreg._validation import fail
-from kreg.optimizers import _metrics, _polish, _targets
+from kreg.optimizers import _arguments, _metrics, _polish, _targets
+from kreg.optimizers._outer import Outer, recorded_slots
 from kreg.regularizers import Penalty
 
 
 @register
-class Proximal(keras.optimizers.Optimizer):
+class Proximal(Outer):
     """Any Keras optimizer, followed by the exact proximal step of a penalty.
 
     A penalty in the loss, as Keras has it, makes weights small but never
@@ -98,10 +98,10 @@ class Proximal(keras.optimizers.Optimizer):
         metric = _metrics.metric_class(inner)
         super().__init__(learning_rate=0.0, name=name)
         self.optimizer = inner
-        self.penalty = _check_penalty(penalty, metric)
+        self.penalty = _arguments.check_penalty(penalty, metric)
         self.schedule = schedules.get(schedule)
-        self.only = _targets.check_selection(only, "only")
-        self.exclude = _targets.check_selection(exclude, "exclude")
+        self.only = _arguments.check_selection(only, "only")
+        self.exclude = _arguments.check_selection(exclude, "exclude")
         # In a namespace, for Keras tracks variables in lists and dicts.
         self._state = types.SimpleNamespace(
             metric_class=metric,
@@ -128,7 +128,7 @@ class Proximal(keras.optimizers.Optimizer):
             self.penalty, variables, self.only, self.exclude
         )
         slots: dict[tuple[int, str], Any] = {}
-        with _recorded(self.optimizer, slots):
+        with recorded_slots(self.optimizer, slots):
             self.optimizer.build(variables)
         state.metric = state.metric_class(
             self.optimizer, lambda variable, name: slots[id(variable), name]
@@ -164,7 +164,11 @@ class Proximal(keras.optimizers.Optimizer):
         state.in_step = True
         try:
             given = trainable_variables or state.trained
-            ids = (id(v) for g, v in zip(grads, given, strict=True) if g is not None)
+            ids = (
+                id(v)
+                for g, v in zip(grads, given, strict=True)
+                if g is not None
+            )
             self._take_step(set(ids), moved)
         finally:
             state.in_step = False
@@ -181,9 +185,14 @@ class Proximal(keras.optimizers.Optimizer):
                 stepped = ops.where(moved, stepped, w)
             variable.assign(stepped)
 
+    @property
+    def targets(self) -> list[tuple[Any, Penalty]]:
+        """The penalized weights, each with its penalty; known once built."""
+        return list(self._state.targets)
+
     def current_penalty(self) -> Any:
         """Scalar tensor: the penalty of the weights as they are now."""
-        terms = [penalty(variable) for variable, penalty in self._state.targets]
+        terms = [penalty(variable) for variable, penalty in self.targets]
         return sum(terms, start=ops.zeros(()))
 
     @staticmethod
@@ -225,43 +234,7 @@ class Proximal(keras.optimizers.Optimizer):
     def variables(self) -> list[Any]:
         """Own variables, then the optimizer's, then the strengths."""
         held = [v for p in self._state.penalties for v in p.variables]
-        return [*super().variables, *self.optimizer.variables, *held]
-
-    @property
-    def iterations(self) -> Any:
-        """Scalar integer: updates so far."""
-        return self.optimizer.iterations
-
-    @property
-    def learning_rate(self) -> Any:
-        """The learning rate of the optimizer; may be assigned."""
-        return self.optimizer.learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, learning_rate: Any) -> None:
-        self.optimizer.learning_rate = learning_rate
-
-    @property
-    def loss_scale_factor(self) -> Any:
-        """What the optimizer divides gradients by, or `None`."""
-        return self.optimizer.loss_scale_factor
-
-    @loss_scale_factor.setter
-    def loss_scale_factor(self, factor: Any) -> None:
-        if "optimizer" in self.__dict__:  # the base class sets it before
-            self.optimizer.loss_scale_factor = factor
-
-    def save_own_variables(self, store: Any) -> None:
-        """Saves its own variables; the others save theirs themselves."""
-        for index, variable in enumerate(super().variables):
-            store[str(index)] = ops.convert_to_numpy(variable)
-
-    def load_own_variables(self, store: Any) -> None:
-        """Loads its own variables."""
-        own = super().variables
-        if len(store.keys()) == len(own):
-            for index, variable in enumerate(own):
-                variable.assign(store[str(index)])
+        return [*super().variables, *held]
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, with the current strengths."""
@@ -274,8 +247,8 @@ class Proximal(keras.optimizers.Optimizer):
             if isinstance(penalty, Mapping)
             else serialize(penalty),
             "schedule": serialize(self.schedule),
-            "only": _selection_config(self.only, "only"),
-            "exclude": _selection_config(self.exclude, "exclude"),
+            "only": _arguments.selection_config(self.only, "only"),
+            "exclude": _arguments.selection_config(self.exclude, "exclude"),
         }
 
     @classmethod
@@ -283,7 +256,7 @@ class Proximal(keras.optimizers.Optimizer):
         cls, config: dict[str, Any], custom_objects: Any = None
     ) -> "Proximal":
         """Creates an optimizer from what `get_config` returned."""
-        return cls(**{k: _deserialized(v) for k, v in config.items()})
+        return cls(**{k: _arguments.deserialized(v) for k, v in config.items()})
 
     def _given(self) -> list[Penalty]:
         given = self.penalty
@@ -301,69 +274,3 @@ def _of(model: Any) -> Proximal:
     if not isinstance(optimizer, Proximal):
         fail("model", "a model compiled with kreg.optimizers.Proximal", model)
     return optimizer
-
-
-@contextlib.contextmanager
-def _recorded(optimizer: Any, slots: dict[tuple[int, str], Any]) -> Iterator:
-    """Notes in `slots` which variables `optimizer` makes for which weight."""
-    make = optimizer.add_variable_from_reference
-
-    def recording(reference_variable: Any, name: Any = None, **kwargs: Any):
-        made = make(reference_variable, name=name, **kwargs)
-        slots[id(reference_variable), name] = made
-        return made
-
-    optimizer.add_variable_from_reference = recording
-    try:
-        yield
-    finally:
-        del optimizer.add_variable_from_reference
-
-
-def _check_penalty(penalty: Any, metric: type[_metrics.Metric]) -> Any:
-    is_mapping = isinstance(penalty, Mapping)
-    for given in penalty.values() if is_mapping else [penalty]:
-        if not isinstance(given, Penalty) or given.prox_steps is None:
-            fail(
-                "penalty",
-                "a kreg penalty that has a proximal operator, such as "
-                "kreg.regularizers.L1(1e-3), or a mapping from path patterns "
-                "to such penalties",
-                penalty,
-            )
-        if given.prox_steps == "scalar" and metric.steps != "scalar":
-            fail(
-                "penalty",
-                "a penalty whose proximal operator takes a step size for each "
-                "weight, as this optimizer has",
-                penalty,
-                "Use it with SGD",
-            )
-        if any(s.schedule is not None for s in given.held_strengths()):
-            fail("penalty", "a penalty that has no schedule yet", penalty)
-    if is_mapping and not (
-        penalty and all(isinstance(key, str) and key for key in penalty)
-    ):
-        fail("penalty", "path patterns as keys", penalty)
-    return dict(penalty) if is_mapping else penalty
-
-
-def _selection_config(selection: Any, name: str) -> Any:
-    if not callable(selection):
-        return None if selection is None else list(selection)
-    registered = keras.saving.get_registered_name(selection)
-    if keras.saving.get_registered_object(registered) is not selection:
-        fail(
-            name,
-            "patterns or a registered function in order to be saved",
-            selection,
-        )
-    return keras.saving.serialize_keras_object(selection)
-
-
-def _deserialized(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    if "class_name" in value:
-        return keras.saving.deserialize_keras_object(value)
-    return {key: _deserialized(held) for key, held in value.items()}

@@ -1,7 +1,7 @@
 """Which weights the penalties of an optimizer act on."""
 
 import fnmatch
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -12,25 +12,6 @@ from kreg.regularizers import Penalty
 
 # Shifts and scales, which a penalty is not meant for unless they are named.
 _SPARED = {"bias", "beta", "gamma", "scale", "log_alpha"}
-
-Selection = str | Sequence[str] | Callable[[Any], bool] | None
-
-
-def check_selection(selection: Any, name: str) -> Any:
-    """Returns patterns as a tuple, a function as it is, or `None`."""
-    if selection is None or callable(selection):
-        return selection
-    patterns = (selection,) if isinstance(selection, str) else selection
-    if not isinstance(patterns, (list, tuple)) or not all(
-        isinstance(pattern, str) and pattern for pattern in patterns
-    ):
-        fail(
-            name,
-            "a path pattern, a sequence of them, a function of the variable, "
-            "or None",
-            selection,
-        )
-    return tuple(patterns)
 
 
 def assign(
