@@ -51,3 +51,11 @@ class CountingDense(keras.layers.Dense):
     def call(self, *args, **kwargs):
         type(self).calls += 1
         return super().call(*args, **kwargs)
+
+
+def number_of_ops(function):
+    """How many operations TensorFlow's graph of `function()` has."""
+    import tensorflow as tf
+
+    graph = tf.function(function).get_concrete_function().graph
+    return len(graph.get_operations())
