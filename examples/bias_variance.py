@@ -71,6 +71,7 @@ class Network:
         self.rest = [np.array(v) for v in self.model.optimizer.variables]
 
     def predictions(self, x, y, new, strength):
+        """Returns what it predicts at `new` after training on `x` and `y`."""
         self.model.set_weights(self.start)
         for variable, value in zip(
             self.model.optimizer.variables, self.rest, strict=True

@@ -46,13 +46,13 @@ OPTIMIZERS = {
     "momentum": lambda: K.SGD(0.02, momentum=0.9),
     "nesterov": lambda: K.SGD(0.02, momentum=0.9, nesterov=True),
     "momentum, decaying": lambda: K.SGD(
-        K.schedules.CosineDecay(0.02, 300), momentum=0.9
+        K.schedules.CosineDecay(0.02, 500), momentum=0.9
     ),
-    "Adam, decaying": lambda: K.Adam(K.schedules.CosineDecay(0.05, 300)),
+    "Adam, decaying": lambda: K.Adam(K.schedules.CosineDecay(0.05, 500)),
     "AMSGrad": lambda: K.Adam(0.02, amsgrad=True),
     "AdamW": lambda: K.AdamW(0.02, weight_decay=0.0),
     "Nadam": lambda: K.Nadam(0.02),
-    "Adamax": lambda: K.Adamax(0.02),
+    "Adamax": lambda: K.Adamax(0.05),
     "Adagrad": lambda: K.Adagrad(0.3),
     "RMSprop": lambda: K.RMSprop(0.01),
     "RMSprop, momentum": lambda: K.RMSprop(0.004, momentum=0.7),
@@ -68,7 +68,7 @@ def test_every_optimizer_in_its_own_metric():
     l1 = 0.6 * lasso_alpha_max(x, y)
     for name, make in OPTIMIZERS.items():
         optimizer = Proximal(make(), R.L1(l1))
-        coef = problems.trained(x, y, optimizer, 300)[:, 0]
+        coef = problems.trained(x, y, optimizer, 500)[:, 0]
         assert np.array_equal(coef != 0, expected != 0), name
         np.testing.assert_allclose(coef, expected, atol=1e-5, err_msg=name)
 
@@ -104,12 +104,12 @@ def test_elastic_net_on_diabetes():
 
 def test_ridge_on_diabetes():
     x, y = problems.diabetes()
-    l2 = 0.05
+    l2 = 0.2
     a = x.astype("float64")
     gram = a.T @ a / len(x) + l2 * np.eye(x.shape[1])
     expected = np.linalg.solve(gram, a.T @ y / len(x))
     for inner in (K.SGD(0.2), K.Adam(0.02)):
-        coef = problems.trained(x, y, Proximal(inner, R.L2(l2)), 800)
+        coef = problems.trained(x, y, Proximal(inner, R.L2(l2)), 600)
         np.testing.assert_allclose(coef, expected, atol=1e-5)
 
 
