@@ -68,7 +68,10 @@ class Network:
         self.model.compile(keras.optimizers.Adam(0.02), "mse")
         self.model.optimizer.build(self.model.trainable_variables)
         self.start = self.model.get_weights()
-        self.rest = [np.array(v) for v in self.model.optimizer.variables]
+        self.rest = [
+            np.array(keras.ops.convert_to_numpy(variable))
+            for variable in self.model.optimizer.variables
+        ]
 
     def predictions(self, x, y, new, strength):
         """Returns what it predicts at `new` after training on `x` and `y`."""

@@ -35,10 +35,12 @@ def safe_divide(x: Any, y: Any) -> Any:
 
 
 def soft_threshold(x: Any, threshold: Any) -> Any:
-    """Returns `sign(x) * max(abs(x) - threshold, 0)`."""
-    return ops.multiply(
-        ops.sign(x), ops.maximum(ops.subtract(ops.abs(x), threshold), 0.0)
-    )
+    """Returns `sign(x) * max(abs(x) - threshold, 0)`.
+
+    Written so that what vanishes is 0.0 and not -0.0.
+    """
+    within = ops.minimum(ops.maximum(x, ops.negative(threshold)), threshold)
+    return ops.subtract(x, within)
 
 
 def as_matrix(x: Any) -> Any:

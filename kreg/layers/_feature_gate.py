@@ -70,7 +70,7 @@ class FeatureGate(Noise):
     >>> _ = gate(x, training=True)
     >>> round(float(gate.losses[0]), 4)  # 0.1 * 4 gates * 0.75
     0.3
-    >>> gate.log_alpha.assign([9.0, -9.0, -9.0, -9.0])
+    >>> _ = gate.log_alpha.assign([9.0, -9.0, -9.0, -9.0])
     >>> [float(g) for g in gate.gates]
     [1.0, 0.0, 0.0, 0.0]
 
