@@ -99,13 +99,18 @@ class SGD(Metric):
 class Adam(Metric):
     """`learning_rate / (sqrt(v_hat) + epsilon)`, as Keras computes it."""
 
+    def begin(self, learning_rate: Any, step: Any, moved: Moved) -> None:
+        """Corrects the learning rate, once for all weights."""
+        correction = ops.sqrt(1.0 - ops.power(self.optimizer.beta_2, step))
+        super().begin(learning_rate * correction, step, moved)
+
     def step_size(self, variable: Any) -> Any:
         """Returns a step size for each weight."""
         amsgrad = self.optimizer.amsgrad
         v = self.slot(variable, "velocity_hat" if amsgrad else "velocity")
-        correction = ops.sqrt(1.0 - ops.power(self.optimizer.beta_2, self.step))
-        rate = cast_like(self.learning_rate * correction, v)
-        return rate / (ops.sqrt(v) + self.optimizer.epsilon)
+        root = ops.sqrt(ops.convert_to_tensor(v))
+        rate = cast_like(self.learning_rate, root)
+        return rate / (root + self.optimizer.epsilon)
 
 
 class Nadam(Metric):
