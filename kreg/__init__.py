@@ -14,6 +14,7 @@ from kreg import callbacks as callbacks
 from kreg import diagnosis as diagnosis
 from kreg import layers as layers
 from kreg import losses as losses
+from kreg import optimizers as optimizers
 from kreg import regularizers as regularizers
 from kreg import schedules as schedules
 from kreg._strengths import set_strengths as set_strengths

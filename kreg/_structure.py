@@ -22,7 +22,8 @@ def walk(root: Any) -> list[tuple[str, Any]]:
     In the order of the model, outer layers before inner ones. A layer that
     can be reached by several paths gets the shortest. A penalty stands at
     each layer that it was given to, but not again at the parts to which that
-    layer hands it down (as `MultiHeadAttention` does).
+    layer hands it down (as `MultiHeadAttention` does). The penalties that the
+    optimizer of `root` applies come last, under the optimizer's name.
 
     Args:
         root: A Keras model or layer.
@@ -39,7 +40,10 @@ def walk(root: Any) -> list[tuple[str, Any]]:
         place = queue.popleft()
         found.append(place)
         indices, path, layer = place
-        for index, (name, child) in enumerate(children(layer)):
+        held = list(children(layer))
+        if layer is root:
+            held += penalties_of_optimizers(root)
+        for index, (name, child) in enumerate(held):
             if is_penalty(child):
                 given = owners.setdefault(id(child), [])
                 if any(path.startswith(f"{owner}/") for owner in given):
@@ -78,6 +82,21 @@ def children(layer: Any) -> Iterator[tuple[str, Any]]:
         elif held:
             taken.add(name)
         yield from held
+
+
+def penalties_of_optimizers(root: Any) -> Iterator[tuple[str, Any]]:
+    """Yields `(name, penalty)` for penalties that optimizers of `root` hold."""
+    for attribute, optimizer in optimizers_of(root):
+        held = vars(optimizer).get("penalty")
+        yield from _layers_in(f"{attribute}/penalty", held)
+
+
+def optimizers_of(root: Any) -> Iterator[tuple[str, Any]]:
+    """Yields `(attribute, optimizer)`; loss scaling around one is left out."""
+    for attribute, value in vars(root).items():
+        if isinstance(value, keras.optimizers.Optimizer):
+            inner = getattr(value, "inner_optimizer", value)
+            yield attribute.lstrip("_"), inner
 
 
 def has_named_layers(layer: Any) -> bool:

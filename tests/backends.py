@@ -66,3 +66,11 @@ class CountingDense(keras.layers.Dense):
     def call(self, inputs, training=None):
         type(self).calls += 1
         return super().call(inputs, training=training)
+
+
+def number_of_ops(function):
+    """How many operations TensorFlow's graph of `function()` has."""
+    import tensorflow as tf
+
+    graph = tf.function(function).get_concrete_function().graph
+    return len(graph.get_operations())

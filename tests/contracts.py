@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 import kreg
 
@@ -22,6 +23,11 @@ STRENGTH_SENTENCE = (
 POSITIVE_SENTENCE = (
     "Invalid value for argument `{0}`. Expected a finite positive float. "
     "Received: {0}={1}"
+)
+WEIGHTS_SENTENCE = (
+    "Invalid value for argument `weights`. Expected an array of finite "
+    "non-negative numbers, a function of the variable, or None. "
+    "Received: weights="
 )
 
 
@@ -61,6 +67,20 @@ def _refuses_strengths(cls: type, argument: str) -> tuple:
     )
 
 
+def _refuses_weights(cls: type) -> tuple:
+    return (
+        (lambda: cls(weights=[1.0, -1.0]), WEIGHTS_SENTENCE + "[1.0, -1.0]"),
+        (lambda: cls(weights=[float("nan")]), WEIGHTS_SENTENCE + "[nan]"),
+        (lambda: cls(weights="heavy"), WEIGHTS_SENTENCE + "'heavy'"),
+        (
+            lambda: cls(weights=[1.0, 2.0])(np.ones((2, 3), "float32")),
+            "Invalid value for argument `weights`. Expected an array that "
+            "broadcasts to the penalized shape (2, 3). Received: "
+            "weights='array of shape (2,)'",
+        ),
+    )
+
+
 def _refuses_stretches(cls: type) -> tuple:
     return (
         (lambda: cls(steps=0), POSITIVE_SENTENCE.format("steps", "0")),
@@ -73,12 +93,23 @@ def _refuses_stretches(cls: type) -> tuple:
 
 
 L = kreg.layers
+O = kreg.optimizers  # noqa: E741
 R = kreg.regularizers
 S = kreg.schedules
 
 PENALTIES = (
-    Row(R.L1, "penalty", lambda: R.L1(0.02), _refuses_strengths(R.L1, "l1")),
-    Row(R.L2, "penalty", lambda: R.L2(0.03), _refuses_strengths(R.L2, "l2")),
+    Row(
+        R.L1,
+        "penalty",
+        lambda: R.L1(0.02, weights=[2.0]),
+        _refuses_strengths(R.L1, "l1") + _refuses_weights(R.L1),
+    ),
+    Row(
+        R.L2,
+        "penalty",
+        lambda: R.L2(0.03, weights=[2.0]),
+        _refuses_strengths(R.L2, "l2") + _refuses_weights(R.L2),
+    ),
     Row(
         R.L1L2,
         "penalty",
@@ -357,4 +388,169 @@ LAYERS += (
     ),
 )
 
-ROWS = PENALTIES + LAYERS + SCHEDULES
+# Penalties with structure.
+GROUPS_SENTENCE = (
+    "Invalid value for argument `group_axis`. Expected an integer. "
+    "Received: group_axis=0.5"
+)
+
+
+def _penalty(cls: type, *more: tuple, make: Any = None, **arguments: Any):
+    """A row of a penalty whose float arguments are all strengths."""
+    refused = tuple(
+        row
+        for name, value in arguments.items()
+        if isinstance(value, float)
+        for row in _refuses_strengths(cls, name)
+    )
+    return Row(
+        cls, "penalty", make or (lambda: cls(**arguments)), refused + more
+    )
+
+
+GROUPS = {"group_axis": -1, "group_size": 2, "scale": False}
+MORE_PENALTIES = (
+    _penalty(R.ElasticNet, l1=0.02, l2=0.03),
+    _penalty(
+        R.GroupLasso,
+        (lambda: R.GroupLasso(group_axis=0.5), GROUPS_SENTENCE),
+        (
+            lambda: R.GroupLasso(group_size=0),
+            "Invalid value for argument `group_size`. Expected a positive "
+            "integer. Received: group_size=0",
+        ),
+        (
+            lambda: R.GroupLasso(group_axis=2)(np.ones((2, 3), "float32")),
+            "Invalid value for argument `group_axis`. Expected an axis of "
+            "the penalized weight of shape (2, 3). Received: group_axis=2",
+        ),
+        (
+            lambda: R.GroupLasso(group_axis=-1, group_size=2).prox(
+                np.ones((2, 3), "float32"), 1.0
+            ),
+            "Invalid value for argument `group_size`. Expected a divisor of "
+            "3, the length of axis -1 of the penalized weight of shape "
+            "(2, 3). Received: group_size=2",
+        ),
+        strength=0.02,
+        **GROUPS,
+    ),
+    _penalty(
+        R.SparseGroupLasso,
+        (lambda: R.SparseGroupLasso(group_axis=0.5), GROUPS_SENTENCE),
+        l1=0.02,
+        group=0.03,
+        **GROUPS,
+    ),
+    _penalty(
+        R.Orthogonal,
+        (
+            lambda: R.Orthogonal(mode="lines"),
+            'Invalid value for argument `mode`. Expected "rows" or '
+            "\"columns\". Received: mode='lines' (of type str)",
+        ),
+        strength=0.02,
+        mode="columns",
+    ),
+    _penalty(R.SpectralNorm, strength=0.02),
+    _penalty(R.NuclearNorm, strength=0.02),
+    _penalty(R.Hoyer, strength=0.02),
+    Row(
+        R.Sum,
+        "penalty",
+        lambda: R.Sum([R.L1(0.02), R.GroupLasso(0.03, group_axis=1)]),
+        (
+            (
+                lambda: R.Sum([]),
+                "Invalid value for argument `penalties`. Expected a non-empty "
+                "sequence of distinct kreg penalties. Received: penalties=[]",
+            ),
+            (
+                lambda: R.Sum([keras.regularizers.L1(0.1)]),
+                "Invalid value for argument `penalties`. Expected a non-empty "
+                "sequence of distinct kreg penalties. Received: penalties=[<",
+            ),
+        ),
+    ),
+)
+PENALTIES += MORE_PENALTIES
+
+GATES = (
+    Row(
+        L.FeatureGate,
+        "layer",
+        lambda: L.FeatureGate(
+            0.05,
+            open_probability=1 - 1e-9,  # so all gates are 1: no randomness
+            schedule=S.Ramp(steps=5),
+            seed=3,
+            calls_per_step=1,
+            name="gate",
+        ),
+        _refuses_strengths(L.FeatureGate, "strength")
+        + (
+            (
+                lambda: L.FeatureGate(open_probability=1.0),
+                "Invalid value for argument `open_probability`. Expected a "
+                "float in (0, 1). Received: open_probability=1.0",
+            ),
+        ),
+    ),
+)
+LAYERS += GATES
+
+OPTIMIZERS = (
+    Row(
+        O.Proximal,
+        "optimizer",
+        lambda: O.Proximal(
+            keras.optimizers.SGD(0.1, momentum=0.5),
+            {"dense": R.L1(0.02), "head/kernel": R.GroupLasso(0.03)},
+            schedule=S.Ramp(steps=5),
+            only=["dense", "kernel"],
+            exclude="other",
+            name="prox",
+        ),
+        (
+            (
+                lambda: O.Proximal("sgd", R.Hoyer(0.1)),
+                "Invalid value for argument `penalty`. Expected a kreg penalty "
+                "that has a proximal operator, such as kreg.regularizers.L1("
+                "1e-3), or a mapping from path patterns to such penalties. "
+                "Received: penalty=<Hoyer",
+            ),
+            (
+                lambda: O.Proximal("adam", R.NuclearNorm(0.1)),
+                "Invalid value for argument `penalty`. Expected a penalty "
+                "whose proximal operator takes a step size for each weight, "
+                "as this optimizer has. Received: penalty=<NuclearNorm",
+            ),
+            (
+                lambda: O.Proximal("lion", R.L1(0.1)),
+                "Invalid value for argument `optimizer`. Expected one of "
+                "Keras's SGD, Adam, AdamW, Nadam, Adamax, Adagrad, RMSprop. "
+                "Received: optimizer=<",
+            ),
+            (
+                lambda: O.Proximal(
+                    keras.optimizers.SGD(0.1, clipnorm=1.0), R.L1(0.1)
+                ),
+                "Invalid value for argument `optimizer`. Expected a SGD "
+                "without `clipnorm`. Received: optimizer=<",
+            ),
+            (
+                lambda: O.Proximal("sgd", R.L1(0.1), only=3),
+                "Invalid value for argument `only`. Expected a path pattern, "
+                "a sequence of them, a function of the variable, or None. "
+                "Received: only=3",
+            ),
+            (
+                lambda: O.Proximal("sgd", {}),
+                "Invalid value for argument `penalty`. Expected path patterns "
+                "as keys. Received: penalty={}",
+            ),
+        ),
+    ),
+)
+
+ROWS = PENALTIES + LAYERS + SCHEDULES + OPTIMIZERS

@@ -47,7 +47,12 @@ def data_for(row):
 def test_every_public_class_has_a_row():
     public = {
         cls
-        for module in (kreg.regularizers, kreg.layers, kreg.schedules)
+        for module in (
+            kreg.regularizers,
+            kreg.layers,
+            kreg.schedules,
+            kreg.optimizers,
+        )
         for name, cls in vars(module).items()
         if inspect.isclass(cls) and name not in BASES and name[0] != "_"
     }

@@ -11,10 +11,12 @@ from keras import ops
 
 import kreg
 
+OTHER_BACKENDS = {"tensorflow", "jax", "torch"} - {keras.backend.backend()}
+NOT_IMPORTED = ("__main__", *(f"_{name}" for name in OTHER_BACKENDS))
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(kreg.__path__, "kreg.")
-    if not module.name.endswith("__main__")
+    if not module.name.endswith(NOT_IMPORTED)
 )
 
 

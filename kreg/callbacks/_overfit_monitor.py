@@ -140,7 +140,7 @@ class OverfitMonitor(keras.callbacks.Callback):
         """Finds the penalties of the model."""
         self._epoch_of_fit = None
         self._taps = _penalties.has_activity_penalty(self.model)
-        self._scheduled = _penalties.scheduled_penalties(self.model)
+        self._beside = _penalties.holders_beside_val_loss(self.model)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Forgets what an earlier `fit` recorded from this epoch on."""
@@ -163,7 +163,7 @@ class OverfitMonitor(keras.callbacks.Callback):
         penalty = self._validated_penalty
         if penalty is None:
             penalty = _penalties.penalty_in_losses(model)
-        logs["penalty"] = penalty + _penalties.current(self._scheduled)
+        logs["penalty"] = penalty + _penalties.current(self._beside)
         if validated:
             val_loss = _val_loss(logs) - penalty
             logs["val_data_loss"] = val_loss - self._activity(self._tap)
@@ -186,7 +186,7 @@ class OverfitMonitor(keras.callbacks.Callback):
         self._strengths = self._read_strengths()
         if self._is_copy:  # kept after its trial, but not the trial's model
             super().set_model(None)
-            self._scheduled = []
+            self._beside = []
         if self.history["epoch"] and not self._record.has_validation:
             raise ValueError(_NO_VALIDATION)
 

@@ -6,8 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kreg._structure import walk
-from kreg.layers import ScheduledPenalty
+from kreg._structure import optimizers_of, walk
 
 
 def penalty_in_losses(model: Any) -> float:
@@ -19,16 +18,20 @@ def penalty_in_losses(model: Any) -> float:
     )
 
 
-def scheduled_penalties(model: Any) -> list[ScheduledPenalty]:
-    """The layers whose penalties are in `loss` but not in `val_loss`."""
-    return [
-        layer for _, layer in walk(model) if isinstance(layer, ScheduledPenalty)
-    ]
+def holders_beside_val_loss(model: Any) -> list[Any]:
+    """What penalizes weights without adding to `val_loss`.
+
+    Layers such as `ScheduledPenalty` and optimizers such as `Proximal`: all
+    that can tell their `current_penalty()`.
+    """
+    holders = [layer for _, layer in walk(model)]
+    holders += [optimizer for _, optimizer in optimizers_of(model)]
+    return [h for h in holders if hasattr(h, "current_penalty")]
 
 
-def current(layers: Iterable[ScheduledPenalty]) -> float:
-    """Sum of what these layers would add to the loss of a training step."""
-    return _total(layer.current_penalty() for layer in layers)
+def current(holders: Iterable[Any]) -> float:
+    """Sum of the penalties of these holders at the present weights."""
+    return _total(holder.current_penalty() for holder in holders)
 
 
 def has_activity_penalty(model: Any) -> bool:

@@ -3,6 +3,7 @@
 from kreg.layers._drop_block import DropBlock2D as DropBlock2D
 from kreg.layers._drop_connect import DropConnect as DropConnect
 from kreg.layers._drop_path import DropPath as DropPath
+from kreg.layers._feature_gate import FeatureGate as FeatureGate
 from kreg.layers._scheduled_alpha_dropout import (
     ScheduledAlphaDropout as ScheduledAlphaDropout,
 )

@@ -8,11 +8,10 @@ from keras import ops
 
 from kreg import schedules
 from kreg._registration import register
-from kreg._structure import walk
 from kreg._validation import check_layer, fail
 from kreg.layers._step_counter import StepCounter
 from kreg.regularizers import Penalty
-from kreg.strength import HoldsStrengths, Strength
+from kreg.strength import HoldsStrengths
 
 
 @register
@@ -88,7 +87,7 @@ class ScheduledPenalty(HoldsStrengths, keras.layers.Wrapper):
         )
         self.counter = StepCounter(self, calls_per_step)
         self.supports_masking = layer.supports_masking
-        for strength in _strengths_of(self.penalty):
+        for strength in self.penalty.held_strengths():
             strength.follow(self.schedule, self.counter.read)
 
     @property
@@ -113,7 +112,8 @@ class ScheduledPenalty(HoldsStrengths, keras.layers.Wrapper):
         if training:
             for weight in self._penalized():
                 if weight.trainable:  # Keras, too, spares frozen weights
-                    self.add_loss(self._once_a_step(self.penalty(weight)))
+                    loss = self.penalty(weight)
+                    self.add_loss(self.counter.once_a_step(loss))
             self.counter.advance()
         return outputs
 
@@ -125,13 +125,6 @@ class ScheduledPenalty(HoldsStrengths, keras.layers.Wrapper):
     def _penalized(self) -> list[Any]:
         weights = self.layer.weights
         return [v for v in weights if v.name in self.weight_names]
-
-    def _once_a_step(self, loss: Any) -> Any:
-        # The last call of a step pays: of a layer that is called twice, Keras
-        # on JAX keeps only the losses of the last call.
-        if self.counter.calls_per_step == 1:
-            return loss
-        return ops.where(self.counter.is_last_call(), loss, 0.0)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Returns the output shape of the wrapped layer."""
@@ -162,7 +155,7 @@ def _check_penalty(penalty: Any) -> Penalty:
             "a kreg penalty such as kreg.regularizers.L2(1e-3)",
             penalty,
         )
-    if any(s.schedule is not None for s in _strengths_of(penalty)):
+    if any(s.schedule is not None for s in penalty.held_strengths()):
         fail(
             "penalty",
             "a penalty that has no schedule yet",
@@ -170,12 +163,3 @@ def _check_penalty(penalty: Any) -> Penalty:
             "Give each ScheduledPenalty a penalty of its own",
         )
     return penalty
-
-
-def _strengths_of(penalty: Penalty) -> list[Strength]:
-    return [
-        held
-        for _, layer in walk(penalty)
-        for held in vars(layer).values()
-        if isinstance(held, Strength)
-    ]

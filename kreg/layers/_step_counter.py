@@ -38,10 +38,17 @@ class StepCounter:
             return calls
         return ops.floor_divide(calls, self.calls_per_step)
 
-    def is_last_call(self) -> Any:
-        """Returns whether this call is the last of its step, as a tensor."""
+    def once_a_step(self, loss: Any) -> Any:
+        """Returns `loss` at the last call of a step, and 0 at the others.
+
+        The last one pays: of a layer that is called several times in a step,
+        Keras on JAX keeps only the losses of the last call.
+        """
+        if self.calls_per_step == 1:
+            return loss
         index = ops.mod(self.calls, self.calls_per_step)
-        return ops.equal(index, self.calls_per_step - 1)
+        is_last = ops.equal(index, self.calls_per_step - 1)
+        return ops.where(is_last, loss, ops.zeros_like(loss))
 
     def advance(self) -> None:
         """Counts one call."""

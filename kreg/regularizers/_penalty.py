@@ -5,7 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from kreg.strength import HoldsStrengths
+from kreg._structure import walk
+from kreg.strength import HoldsStrengths, Strength
 
 
 class Penalty(
@@ -26,7 +27,9 @@ class Penalty(
 
     Subclasses create their Strengths in `__init__` and implement
     `penalty(x)`; `get_config` returns the constructor's arguments with the
-    current values.
+    current values. One that has a proximal operator implements `prox` too and
+    says in `prox_steps` which step sizes that takes; then
+    `kreg.optimizers.Proximal` can apply it.
 
     Args:
         name: Optional string. Defaults to a name made from the class.
@@ -47,6 +50,10 @@ class Penalty(
     >>> float(Square(0.5)(np.array([1.0, 2.0], "float32")))
     2.5
     """
+
+    prox_steps: str | None = None
+    """Step sizes that `prox` takes: `"scalar"`, `"array"` (a scalar, or one
+    per weight), or `None` if there is no `prox`."""
 
     def __init__(self, name: str | None = None):
         super().__init__(name=name, dtype="float32")
@@ -73,6 +80,41 @@ class Penalty(
         raise NotImplementedError(
             f"Penalty '{type(self).__name__}' must override `penalty(self, x)`."
         )
+
+    def prox(self, w: Any, step_size: Any) -> Any:
+        """Returns the proximal operator of the penalty at `w`.
+
+        That is the `u` that minimizes
+
+            penalty(u) + sum(square(u - w) / (2 * step_size))
+
+        Args:
+            w: Float tensor.
+            step_size: Float or scalar tensor > 0; where `prox_steps` is
+                `"array"` also a tensor of the shape of `w`, a step size for
+                each weight.
+
+        Returns:
+            Tensor of the shape and dtype of `w`.
+
+        Raises:
+            NotImplementedError: If the penalty has no proximal operator.
+        """
+        raise NotImplementedError(
+            f"Penalty '{type(self).__name__}' has no proximal operator."
+        )
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raises `ValueError` if weights of `shape` cannot be penalized."""
+
+    def held_strengths(self) -> list[Strength]:
+        """Returns the Strengths of the penalty and of those inside it."""
+        return [
+            held
+            for _, layer in walk(self)
+            for held in vars(layer).values()
+            if isinstance(held, Strength)
+        ]
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, with the current strengths."""

@@ -1,0 +1,63 @@
+"""Arithmetic of penalties that stays finite where the textbook's does not."""
+
+from typing import Any
+
+from keras import ops
+
+
+def cast_like(value: Any, x: Any) -> Any:
+    """Returns `value` as a tensor of the dtype of `x`."""
+    return ops.cast(ops.convert_to_tensor(value), x.dtype)
+
+
+def safe_norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Returns the L2 norm, with gradient 0 at 0.
+
+    The derivative of `sqrt` at 0 is infinite, so the plain norm has a NaN
+    gradient exactly where sparsity leads.
+
+    Args:
+        x: Float tensor.
+        axis: Integer, tuple of integers, or `None` for all axes.
+        keepdims: Boolean; whether reduced axes stay with length 1.
+    """
+    squares = ops.sum(ops.square(x), axis=axis, keepdims=keepdims)
+    is_zero = squares <= 0
+    root = ops.sqrt(ops.where(is_zero, ops.ones_like(squares), squares))
+    return ops.where(is_zero, ops.zeros_like(squares), root)
+
+
+def safe_divide(x: Any, y: Any) -> Any:
+    """Returns `x / y` for `y >= 0`, and 0 where `y` is 0."""
+    is_zero = y <= 0
+    quotient = ops.divide(x, ops.where(is_zero, ops.ones_like(y), y))
+    return ops.where(is_zero, ops.zeros_like(quotient), quotient)
+
+
+def soft_threshold(x: Any, threshold: Any) -> Any:
+    """Returns `sign(x) * max(abs(x) - threshold, 0)`.
+
+    Written so that what vanishes is 0.0 and not -0.0.
+    """
+    within = ops.minimum(ops.maximum(x, ops.negative(threshold)), threshold)
+    return ops.subtract(x, within)
+
+
+def as_matrix(x: Any) -> Any:
+    """Returns a weight of any rank as a matrix with its last axis as columns.
+
+    A convolution kernel `(height, width, inputs, filters)` becomes
+    `(height * width * inputs, filters)`: each filter a column.
+    """
+    columns = x.shape[-1] if len(x.shape) > 1 else 1
+    return ops.reshape(x, (-1, columns))
+
+
+def svd(x: Any) -> tuple[Any, Any, Any]:
+    """Returns `(u, s, vt)` of a matrix, as constants to differentiation.
+
+    The gradient through a singular value decomposition is NaN where singular
+    values coincide; what is needed of it follows from `u` and `vt` directly.
+    """
+    u, s, vt = ops.svd(ops.stop_gradient(x), full_matrices=False)
+    return u, s, vt

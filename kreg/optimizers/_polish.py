@@ -1,0 +1,185 @@
+"""FISTA over a whole model: the full-batch finish of `Proximal`."""
+
+import importlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kreg._structure import walk
+from kreg._validation import check_count, check_non_negative
+
+Values = list[np.ndarray]
+_SLACK = 1e-6  # of the loss: what float32 can tell apart
+_SMALLEST_STEP = 1e-12
+_LARGEST_STEP = 1e12
+
+
+def polish(
+    optimizer: Any, model: Any, x: Any, y: Any, steps: int, tolerance: float
+) -> float:
+    """See `Proximal.polish`."""
+    check_count(steps, "steps")
+    check_non_negative(tolerance, "tolerance")
+    if not optimizer.built:
+        optimizer.build(model.trainable_variables)
+    variables = list(model.trainable_variables)
+    problem = _Problem(
+        _gradients_of(model, variables, x, y),
+        _proxes_of(optimizer, variables),
+    )
+    start = [_numpy(variable) for variable in variables]
+    try:
+        values, residual = fista(problem, start, steps, tolerance)
+    except BaseException:
+        values = start
+        raise
+    finally:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+    return residual
+
+
+class _Problem:
+    """A smooth loss with its gradient, and a prox for each array.
+
+    Args:
+        smooth: Function of a list of arrays to `(loss, gradients)`.
+        proxes: A function `(array, step) -> array` for each, or `None`.
+    """
+
+    def __init__(
+        self,
+        smooth: Callable[[Values], tuple[float, Values]],
+        proxes: list[Callable[[np.ndarray, float], np.ndarray] | None],
+    ):
+        self.smooth = smooth
+        self.proxes = proxes
+
+    def step(self, at: Values, gradient: Values, size: float) -> Values:
+        """Returns the proximal gradient step of `size` from `at`."""
+        moved = [a - size * g for a, g in zip(at, gradient, strict=True)]
+        return [
+            m.astype(a.dtype) if prox is None else prox(m.astype(a.dtype), size)
+            for m, a, prox in zip(moved, at, self.proxes, strict=True)
+        ]
+
+
+def fista(
+    problem: _Problem, start: Values, steps: int, tolerance: float
+) -> tuple[Values, float]:
+    """Returns the last iterate and the largest residual there.
+
+    Accelerated proximal gradient. A step size is accepted if the loss lies
+    below its quadratic model and bends less than the model does: the first
+    keeps it from going far, the second is not blurred by the rounding of the
+    loss. Momentum restarts when it points uphill.
+    """
+    current, ahead, weight = start, start, 1.0
+    size, is_first, residual = 1.0, True, math.inf
+    for _ in range(steps):
+        loss, gradient = problem.smooth(ahead)
+        size, following = _search(
+            problem, ahead, loss, gradient, size, is_first
+        )
+        is_first = False
+        change = _minus(following, ahead)
+        residual = max(float(np.max(np.abs(c))) for c in change) / size
+        if residual <= tolerance:
+            return following, residual
+        if _dot(change, _minus(following, current)) < 0:
+            weight = 1.0
+        growth = (1 + math.sqrt(1 + 4 * weight**2)) / 2
+        momentum = (weight - 1) / growth
+        ahead = [
+            (f + momentum * (f - c)).astype(f.dtype)
+            for f, c in zip(following, current, strict=True)
+        ]
+        current, weight = following, growth
+    return current, residual
+
+
+def _search(
+    problem: _Problem,
+    at: Values,
+    loss: float,
+    gradient: Values,
+    size: float,
+    is_first: bool,
+) -> tuple[float, Values]:
+    """Finds an acceptable step size, and takes that step.
+
+    It only shrinks, but for the first step, which also tries larger ones.
+    """
+
+    def attempt(size: float) -> tuple[bool, Values]:
+        to = problem.step(at, gradient, size)
+        new_loss, new_gradient = problem.smooth(to)
+        change = _minus(to, at)
+        bound = _dot(change, change) / size
+        model = loss + _dot(gradient, change) + bound / 2
+        bend = _dot(_minus(new_gradient, gradient), change)
+        below = new_loss <= model + _SLACK * abs(loss)
+        return bool(below and bend <= bound * (1 + _SLACK)), to
+
+    accepted, to = attempt(size)
+    while is_first and accepted and size < _LARGEST_STEP:
+        larger_accepted, larger = attempt(2 * size)
+        if not larger_accepted:
+            return size, to
+        size, to = 2 * size, larger
+    while not accepted and size > _SMALLEST_STEP:
+        size /= 2
+        accepted, to = attempt(size)
+    return size, to
+
+
+def _gradients_of(model: Any, variables: list[Any], x: Any, y: Any) -> Any:
+    module = f"kreg.optimizers._gradients_{keras.backend.backend()}"
+    x, y = (keras.tree.map_structure(ops.convert_to_tensor, d) for d in (x, y))
+
+    def loss(x: Any, y: Any) -> Any:
+        outputs = model(x, training=False)
+        total = model.compute_loss(x=x, y=y, y_pred=outputs, training=False)
+        return sum(
+            (layer.current_penalty() for layer in in_training), start=total
+        )
+
+    in_training = [
+        layer for _, layer in walk(model) if hasattr(layer, "current_penalty")
+    ]
+    compute = importlib.import_module(module).gradients(loss, variables, (x, y))
+
+    def smooth(values: Values) -> tuple[float, Values]:
+        total, slopes = compute([ops.convert_to_tensor(v) for v in values])
+        return float(total), [ops.convert_to_numpy(slope) for slope in slopes]
+
+    return smooth
+
+
+def _proxes_of(optimizer: Any, variables: list[Any]) -> list[Any]:
+    penalties = {id(v): p for v, p in optimizer.targets}
+
+    def prox_of(penalty: Any) -> Any:
+        if penalty is None:
+            return None
+        return lambda w, size: _numpy(penalty.prox(w, size))
+
+    return [prox_of(penalties.get(id(variable))) for variable in variables]
+
+
+def _numpy(x: Any) -> np.ndarray:
+    return np.array(ops.convert_to_numpy(x))
+
+
+def _minus(a: Values, b: Values) -> Values:
+    return [
+        np.subtract(p, q, dtype="float64") for p, q in zip(a, b, strict=True)
+    ]
+
+
+def _dot(a: Values, b: Values) -> float:
+    return sum(float(np.vdot(p, q)) for p, q in zip(a, b, strict=True))

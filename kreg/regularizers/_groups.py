@@ -1,0 +1,92 @@
+"""`Grouped`: penalties on groups of weights, slices along one axis."""
+
+import math
+from typing import Any
+
+from keras import ops
+
+from kreg._numerics import cast_like, safe_norm
+from kreg._validation import check_count, fail
+from kreg.regularizers._group_prox import prox_of_groups
+from kreg.regularizers._penalty import Penalty
+
+
+class Grouped(Penalty):
+    """Base of penalties with a sum of the L2 norms of groups.
+
+    Args:
+        group_axis: Integer. Axis that indexes the groups.
+        group_size: Integer >= 1. Consecutive indices in one group.
+        scale: Boolean; whether a norm counts times the square root of the
+            number of weights in its group.
+    """
+
+    prox_steps = "array"
+
+    def __init__(
+        self, group_axis: int = 0, group_size: int = 1, scale: bool = True
+    ):
+        super().__init__()
+        if not isinstance(group_axis, int) or isinstance(group_axis, bool):
+            fail("group_axis", "an integer", group_axis)
+        if not isinstance(scale, bool):
+            fail("scale", "a boolean", scale)
+        self.group_axis = group_axis
+        self.group_size = check_count(group_size, "group_size")
+        self.scale = scale
+
+    def sum_of_norms(self, x: Any) -> Any:
+        """Returns the sum over groups of the L2 norm, scaled if asked for."""
+        split, axes = self._split(x)
+        factor = self._factor(split.shape, axes)
+        return ops.multiply(factor, ops.sum(safe_norm(split, axes)))
+
+    def prox_of_norms(self, w: Any, step: Any, strength: Any) -> Any:
+        """Returns the proximal operator of `strength * sum_of_norms`."""
+        split, axes = self._split(w)
+        if len(step.shape) > 0:
+            step = ops.broadcast_to(step, w.shape)
+            step = ops.reshape(step, split.shape)
+        factor = self._factor(split.shape, axes)
+        strength = ops.multiply(cast_like(strength, w), factor)
+        return ops.reshape(prox_of_groups(split, step, strength, axes), w.shape)
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raises `ValueError` if the groups do not fit weights of `shape`."""
+        rank = len(shape)
+        if not -rank <= self.group_axis < rank:
+            fail(
+                "group_axis",
+                f"an axis of the penalized weight of shape {tuple(shape)}",
+                self.group_axis,
+            )
+        length = shape[self.group_axis]
+        if length is not None and length % self.group_size:
+            fail(
+                "group_size",
+                f"a divisor of {length}, the length of axis "
+                f"{self.group_axis} of the penalized weight of shape "
+                f"{tuple(shape)}",
+                self.group_size,
+            )
+
+    def _split(self, x: Any) -> tuple[Any, tuple[int, ...]]:
+        """`x` with the group axis split in two, and the axes of a group."""
+        shape = tuple(x.shape)
+        self.check_shape(shape)
+        axis = self.group_axis % len(shape)
+        if self.group_size > 1:
+            split = (-1, self.group_size)
+            x = ops.reshape(x, (*shape[:axis], *split, *shape[axis + 1 :]))
+        return x, tuple(i for i in range(len(x.shape)) if i != axis)
+
+    def _factor(self, shape: Any, axes: tuple[int, ...]) -> float:
+        return math.sqrt(math.prod(shape[i] for i in axes)) if self.scale else 1
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments that all such penalties have."""
+        return {
+            "group_axis": self.group_axis,
+            "group_size": self.group_size,
+            "scale": self.scale,
+        }

@@ -1,0 +1,91 @@
+"""`Weights`: how much more one weight is penalized than another."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kreg._numerics import cast_like
+from kreg._validation import fail
+
+_EXPECTED = (
+    "an array of finite non-negative numbers, a function of the variable, or "
+    "None"
+)
+
+
+class Weights:
+    """Factors of a penalty, one for each weight, or a function that has them.
+
+    Args:
+        given: Array, function, what `config` returned, or `None`.
+    """
+
+    def __init__(self, given: Any):
+        if isinstance(given, dict):
+            given = keras.saving.deserialize_keras_object(given)
+        self.function = given if callable(given) else None
+        self.array: np.ndarray | None = None
+        if given is not None and self.function is None:
+            self.array = _checked(given)
+
+    def __bool__(self) -> bool:
+        return self.function is not None or self.array is not None
+
+    def times(self, strength: Any, x: Any) -> Any:
+        """Returns `strength`, times the factors at `x` if there are any."""
+        if self.function is not None:
+            # Constants to differentiation, as in the adaptive lasso.
+            factors = self.function(ops.stop_gradient(x))
+            return ops.multiply(
+                cast_like(strength, x), ops.stop_gradient(cast_like(factors, x))
+            )
+        if self.array is not None:
+            self.check_shape(x.shape)
+            return ops.multiply(
+                cast_like(strength, x), cast_like(self.array, x)
+            )
+        return strength
+
+    def check_shape(self, shape: Any) -> None:
+        """Raises `ValueError` unless the array broadcasts to `shape`."""
+        if self.array is None:
+            return
+        shape = tuple(shape)
+        try:
+            fits = np.broadcast_shapes(self.array.shape, shape) == shape
+        except ValueError:
+            fits = False
+        if not fits:
+            fail(
+                "weights",
+                f"an array that broadcasts to the penalized shape {shape}",
+                f"array of shape {self.array.shape}",
+            )
+
+    def config(self) -> Any:
+        """Returns what JSON can hold, and `Weights` takes."""
+        if self.function is None:
+            return None if self.array is None else self.array.tolist()
+        name = keras.saving.get_registered_name(self.function)
+        if keras.saving.get_registered_object(name) is not self.function:
+            fail(
+                "weights",
+                "a registered function or an array in order to be saved",
+                self.function,
+                "Decorate the function with "
+                '`@keras.saving.register_keras_serializable("my_package")`, '
+                "or pass the array that it returns",
+            )
+        return keras.saving.serialize_keras_object(self.function)
+
+
+def _checked(given: Any) -> np.ndarray:
+    try:
+        array = np.array(ops.convert_to_numpy(given), dtype="float32")
+    except (TypeError, ValueError):
+        fail("weights", _EXPECTED, given)
+    if not np.all(np.isfinite(array) & (array >= 0)):
+        fail("weights", _EXPECTED, given)
+    return array
