@@ -1,0 +1,78 @@
+"""Keras's penalties and noise layers, and what kreg has in their place."""
+
+import inspect
+from typing import Any
+
+import keras
+
+from kreg import layers, regularizers
+
+PENALTIES = {"L1": "L1", "L2": "L2", "L1L2": "L1L2"}
+NOISE = {
+    "Dropout": "ScheduledDropout",
+    "SpatialDropout1D": "ScheduledSpatialDropout1D",
+    "SpatialDropout2D": "ScheduledSpatialDropout2D",
+    "SpatialDropout3D": "ScheduledSpatialDropout3D",
+    "GaussianDropout": "ScheduledGaussianDropout",
+    "GaussianNoise": "ScheduledGaussianNoise",
+    "AlphaDropout": "ScheduledAlphaDropout",
+}
+
+
+def translated(tree: Any) -> Any:
+    """Returns a config in which Keras's classes are replaced by kreg's.
+
+    Whatever kreg has no twin of, or whose twin cannot take all its arguments,
+    stays as it is.
+
+    Args:
+        tree: A config, or any part of one.
+    """
+    if isinstance(tree, dict):
+        inner = {key: translated(value) for key, value in tree.items()}
+        return _twin(inner)
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(translated(value) for value in tree)
+    return tree
+
+
+def is_noise(layer: Any) -> bool:
+    """Tells whether `layer` is noise that acts in training only."""
+    return isinstance(layer, noise_classes())
+
+
+def noise_classes() -> tuple[type, ...]:
+    """Returns Keras's noise layers and kreg's, as far as there are any."""
+    ours = [getattr(layers, name, None) for name in NOISE.values()]
+    theirs = [getattr(keras.layers, name) for name in NOISE]
+    return (*theirs, *(cls for cls in ours if cls is not None))
+
+
+def _twin(config: dict[str, Any]) -> dict[str, Any]:
+    name = config.get("class_name")
+    arguments = config.get("config")
+    if not (isinstance(name, str) and isinstance(arguments, dict)):
+        return config
+    if config.get("module") == "keras.regularizers":
+        twin = getattr(regularizers, PENALTIES.get(name, ""), None)
+    elif config.get("module") == "keras.layers":
+        twin = getattr(layers, NOISE.get(name, ""), None)
+    else:
+        twin = None
+    if twin is None or not _takes(twin, arguments):
+        return config
+    changed = {
+        **config,
+        "module": twin.__module__,
+        "class_name": twin.__name__,
+        "registered_name": f"kreg>{twin.__name__}",
+    }
+    changed.pop("build_config", None)
+    return changed
+
+
+def _takes(cls: type, arguments: dict[str, Any]) -> bool:
+    """Tells whether `cls` can be made with these arguments."""
+    known = set(inspect.signature(cls).parameters)
+    known |= {"name", "trainable", "dtype"}
+    return set(arguments) <= known
