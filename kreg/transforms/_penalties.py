@@ -98,9 +98,7 @@ def penalized(
     return {**config, "config": arguments}
 
 
-def _penalized_inside(
-    held: Any, child: Any, path: str, *rest: Any
-) -> Any:
+def _penalized_inside(held: Any, child: Any, path: str, *rest: Any) -> Any:
     """Does `penalized` for one layer inside another, or a list of them."""
     if isinstance(child, (list, tuple)) and isinstance(held, (list, tuple)):
         return [

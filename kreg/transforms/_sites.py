@@ -68,7 +68,9 @@ def find(
     for call in graph.calls:
         layer = graph.layers[call.layer]
         place = f"{path}/{layer.name}" if path else layer.name
-        meant = is_hidden_activation(layer) if not after else after(place, layer)
+        meant = (
+            is_hidden_activation(layer) if not after else after(place, layer)
+        )
         if not meant or has_noise(layer) or has_named_layers(layer):
             continue
         tensor = call.output()

@@ -4,6 +4,7 @@ import inspect
 from typing import Any
 
 import keras
+import numpy as np
 
 from kreg import layers, regularizers
 
@@ -55,6 +56,7 @@ def _twin(config: dict[str, Any]) -> dict[str, Any]:
         return config
     if config.get("module") == "keras.regularizers":
         twin = getattr(regularizers, PENALTIES.get(name, ""), None)
+        arguments = {key: _decimal(arg) for key, arg in arguments.items()}
     elif config.get("module") == "keras.layers":
         twin = getattr(layers, NOISE.get(name, ""), None)
     else:
@@ -66,6 +68,7 @@ def _twin(config: dict[str, Any]) -> dict[str, Any]:
         "module": twin.__module__,
         "class_name": twin.__name__,
         "registered_name": f"kreg>{twin.__name__}",
+        "config": arguments,
     }
     changed.pop("build_config", None)
     return changed
@@ -76,3 +79,10 @@ def _takes(cls: type, arguments: dict[str, Any]) -> bool:
     known = set(inspect.signature(cls).parameters)
     known |= {"name", "trainable", "dtype"}
     return set(arguments) <= known
+
+
+def _decimal(value: Any) -> Any:
+    """Returns 0.01 for the 0.009999999776 that Keras's L1 makes of it."""
+    if isinstance(value, float):
+        return float(str(np.float32(value)))
+    return value
