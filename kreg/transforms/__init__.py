@@ -1,3 +1,5 @@
 """Model in, model out: put regularization in, take dead units out."""
 
+from kreg.transforms._compact import compact as compact
 from kreg.transforms._regularize import regularize as regularize
+from kreg.transforms._report import CompactReport as CompactReport

@@ -4,7 +4,7 @@ import inspect
 import tempfile
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import keras
@@ -30,9 +30,7 @@ def rebuilt(model: Any, config: dict[str, Any]) -> Any:
         return type(model).from_config(_without_builds(config))
 
 
-def copy_weights(
-    old: Any, new: Any, skip: frozenset[str] = frozenset()
-) -> None:
+def copy_weights(old: Any, new: Any, skip: Collection[str] = ()) -> None:
     """Copies the variables of each layer to the layer of the same path.
 
     Layers that the new model does not have, or has another kind of, keep

@@ -55,6 +55,6 @@ def _single(part: Any, name: str, value: Any) -> Rule:
         )
     if inspect.isclass(part) and issubclass(part, keras.layers.Layer):
         return lambda path, layer: isinstance(layer, part)
-    if callable(part) and not inspect.isclass(part):
-        return lambda path, layer: bool(part(layer))
-    fail(name, EXPECTED, value)
+    if inspect.isclass(part) or not callable(part):
+        fail(name, EXPECTED, value)
+    return lambda path, layer: bool(part(layer))

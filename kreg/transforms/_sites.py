@@ -6,7 +6,6 @@ from typing import Any
 import keras
 
 from kreg._structure import has_named_layers
-from kreg.layers._noise import Noise
 from kreg.transforms._graph import Call, Graph, Tensor, read
 from kreg.transforms._penalties import has_kernel
 from kreg.transforms._rules import Rule
@@ -119,7 +118,7 @@ def is_hidden_activation(layer: Any) -> bool:
 def has_noise(layer: Any) -> bool:
     """Tells whether a layer is noise or wraps it."""
     inner = getattr(layer, "layer", None)
-    return is_noise(layer) or isinstance(layer, Noise) or is_noise(inner)
+    return is_noise(layer) or is_noise(inner)
 
 
 def is_last(graph: Graph, tensor: Tensor, around: Surroundings) -> bool:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from kreg import layers, regularizers
+from kreg.layers._noise import Noise
 
 PENALTIES = {"L1": "L1", "L2": "L2", "L1L2": "L1L2"}
 NOISE = {
@@ -43,10 +44,8 @@ def is_noise(layer: Any) -> bool:
 
 
 def noise_classes() -> tuple[type, ...]:
-    """Returns Keras's noise layers and kreg's, as far as there are any."""
-    ours = [getattr(layers, name, None) for name in NOISE.values()]
-    theirs = [getattr(keras.layers, name) for name in NOISE]
-    return (*theirs, *(cls for cls in ours if cls is not None))
+    """Returns Keras's noise layers and the base of kreg's."""
+    return (*(getattr(keras.layers, name) for name in NOISE), Noise)
 
 
 def _twin(config: dict[str, Any]) -> dict[str, Any]:
