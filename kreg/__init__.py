@@ -19,6 +19,7 @@ from kreg._strengths import set_strengths as set_strengths
 from kreg._strengths import strengths as strengths
 from kreg.strength import Strength as Strength
 from kreg.transforms import compact as compact
+from kreg.transforms import importance as importance
 from kreg.transforms import regularize as regularize
 
 __version__ = importlib.metadata.version("kreg")

@@ -68,8 +68,10 @@ class Cuts:
     def assign(self, targets: dict[str, Any]) -> None:
         """Gives the layers of the new model, by path, their weights."""
         for path, cut in self.of.items():
-            source, target = cut.kind.layer, core(targets[path])
             values = cut.kind.weights(cut.taken, cut.kept, cut.constants)
+            if not values:
+                continue
+            source, target = cut.kind.layer, core(targets[path])
             for name, value in values.items():
                 variable = getattr(target, name, None)
                 if variable is None:  # a bias that would be zero

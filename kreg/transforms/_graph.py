@@ -18,11 +18,11 @@ from kreg._validation import check_layer
 
 
 class Tensor(NamedTuple):
-    """The `index`-th output of the `call`-th call of a layer, as in configs."""
+    """Output number `output` of the `call`-th call of a layer, as in configs."""
 
     layer: str
     call: int = 0
-    index: int = 0
+    output: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

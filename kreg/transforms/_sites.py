@@ -179,7 +179,7 @@ def has_more_outputs(graph: Graph, call: Call) -> bool:
     """Tells whether a call makes more than one tensor."""
     return any(
         (tensor.layer, tensor.call) == (call.layer, call.call)
-        and tensor.index > 0
+        and tensor.output > 0
         for tensor in (*graph.shapes, *graph.outputs)
     )
 

@@ -27,15 +27,33 @@ from kreg.transforms._passing import (
 from kreg.transforms._twins import is_noise
 
 L = keras.layers
-SAME = (L.ActivityRegularization, L.Identity, L.RepeatVector)
-SAME += (L.Cropping1D, L.Cropping2D, L.Cropping3D)
-SAME += (L.UpSampling1D, L.UpSampling3D)
-SAME += (L.GlobalAveragePooling1D, L.GlobalMaxPooling1D)
-SAME += (L.GlobalAveragePooling2D, L.GlobalMaxPooling2D)
-SAME += (L.GlobalAveragePooling3D, L.GlobalMaxPooling3D)
-WINDOWED = (L.ZeroPadding1D, L.ZeroPadding2D, L.ZeroPadding3D)
-WINDOWED += (L.AveragePooling1D, L.AveragePooling2D, L.AveragePooling3D)
-WINDOWED += (L.MaxPooling1D, L.MaxPooling2D, L.MaxPooling3D)
+SAME = (
+    L.ActivityRegularization,
+    L.Cropping1D,
+    L.Cropping2D,
+    L.Cropping3D,
+    L.GlobalAveragePooling1D,
+    L.GlobalAveragePooling2D,
+    L.GlobalAveragePooling3D,
+    L.GlobalMaxPooling1D,
+    L.GlobalMaxPooling2D,
+    L.GlobalMaxPooling3D,
+    L.Identity,
+    L.RepeatVector,
+    L.UpSampling1D,
+    L.UpSampling3D,
+)
+WINDOWED = (
+    L.AveragePooling1D,
+    L.AveragePooling2D,
+    L.AveragePooling3D,
+    L.MaxPooling1D,
+    L.MaxPooling2D,
+    L.MaxPooling3D,
+    L.ZeroPadding1D,
+    L.ZeroPadding2D,
+    L.ZeroPadding3D,
+)
 ACTIVATIONS = (L.ReLU, L.LeakyReLU, L.ELU)
 
 
