@@ -18,7 +18,7 @@ from kreg._validation import check_layer
 
 
 class Tensor(NamedTuple):
-    """Output number `output` of the `call`-th call of a layer, as in configs."""
+    """Output number `output` of call number `call` of a layer."""
 
     layer: str
     call: int = 0
