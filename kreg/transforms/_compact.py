@@ -85,7 +85,7 @@ def compact(model: Any, tolerance: float = 0.0, report: bool = False) -> Any:
             f"inputs to its outputs. Received: tolerance={tolerance!r}"
         )
     new = rebuilt(model, cuts.configured(config_of(model), model))
-    copy_weights(model, new, skip=cuts.of)
+    copy_weights(model, new, skip=cuts.paths(model))
     cuts.assign(dict(walk(new)))
     copy_compilation(model, new)
     return (new, report_of(model, new, cuts)) if report else new

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kreg._structure import has_named_layers
+from kreg._structure import has_named_layers, walk
 from kreg.transforms._analysis import Analysis
 from kreg.transforms._graph import read
 from kreg.transforms._kinds import Kind
@@ -47,6 +47,15 @@ class Cuts:
         self.of: dict[str, Cut] = {}
         self.analyses: dict[str, Analysis] = {}
         self._plan(model, "", tolerance)
+
+    def paths(self, model: Any) -> set[str]:
+        """Returns the paths of the layers that lose weights."""
+        layers = dict(walk(model))
+        return {
+            f"{path}/layer" if core(layers[path]) is not layers[path] else path
+            for path in self.of
+            if path in layers  # operations have neither path nor weights
+        }
 
     def configured(
         self, config: dict[str, Any], model: Any, path: str = ""
