@@ -1,6 +1,5 @@
 """Keras's penalties and noise layers, and what kreg has in their place."""
 
-import inspect
 from typing import Any
 
 import keras
@@ -73,11 +72,13 @@ def _twin(config: dict[str, Any]) -> dict[str, Any]:
     return changed
 
 
-def _takes(cls: type, arguments: dict[str, Any]) -> bool:
+def _takes(cls: Any, arguments: dict[str, Any]) -> bool:
     """Tells whether `cls` can be made with these arguments."""
-    known = set(inspect.signature(cls).parameters)
-    known |= {"name", "trainable", "dtype"}
-    return set(arguments) <= known
+    try:
+        cls.from_config(dict(arguments))
+    except (TypeError, ValueError):  # as at a rate of 1, where Keras divides
+        return False  # by zero in training
+    return True
 
 
 def _decimal(value: Any) -> Any:

@@ -1,0 +1,108 @@
+"""Tries `regularize` and `compact` on all of `keras.applications`.
+
+    python benchmarks/soak_applications.py [NAME ...]
+
+Each architecture is built with random weights for its smallest input. Then
+penalties and dropout are put in, and its outputs at inference must stay the
+same to 1e-6; then a third of its filters are set to zero, and the compact
+model's outputs must stay the same to 1e-5 (of the largest output). Exits with
+1 if one fails. Takes minutes to hours, and memory for the largest.
+"""
+
+import argparse
+import gc
+import inspect
+import sys
+import time
+
+import keras
+import numpy as np
+
+import kreg
+
+KERNELS = ("kernel", "pointwise_kernel")
+
+
+def architectures():
+    found = {
+        name: held
+        for name, held in vars(keras.applications).items()
+        if inspect.isfunction(held) and name[0].isupper()
+    }
+    return dict(sorted(found.items()))
+
+
+def build(make):
+    """Returns the model for the smallest input that it takes."""
+    for size in (32, 64, 75, 96, 128, 224, 331):
+        try:
+            return make(weights=None, input_shape=(size, size, 3), classes=7)
+        except ValueError as error:  # too small
+            last = error
+    raise last
+
+
+def zero_filters(model, random):
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            zero_filters(layer, random)
+        for name in KERNELS:
+            variable = getattr(layer, name, None)
+            if variable is None or len(variable.shape) < 2:
+                continue
+            kernel = keras.ops.convert_to_numpy(variable).copy()
+            kernel[..., random.random(kernel.shape[-1]) < 1 / 3] = 0.0
+            variable.assign(kernel)
+
+
+def outputs(model, x):
+    return keras.ops.convert_to_numpy(model(x, training=False))
+
+
+def difference(a, b):
+    return float(np.abs(a - b).max() / np.abs(a).max())
+
+
+def attempt(make):
+    """Returns parameters, both differences and the share that is left."""
+    keras.utils.set_random_seed(0)
+    random = np.random.default_rng(0)
+    model = build(make)
+    x = random.random((2, *model.input_shape[1:])).astype("float32")
+    new = kreg.regularize(model, kernel=kreg.regularizers.L2(1e-4), dropout=0.1)
+    kept = difference(outputs(model, x), outputs(new, x))
+    del new
+    zero_filters(model, random)
+    small, report = kreg.compact(model, report=True)
+    cut = difference(outputs(model, x), outputs(small, x))
+    return model.count_params(), kept, cut, report
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    arguments = parser.parse_args()
+    failed = []
+    for name, make in architectures().items():
+        if arguments.names and name not in arguments.names:
+            continue
+        start = time.perf_counter()
+        parameters, kept, cut, report = attempt(make)
+        is_right = kept <= 1e-6 and cut <= 1e-5
+        failed += [] if is_right else [name]
+        share = report.after.parameters / report.before.parameters
+        print(
+            f"{name:<20}{parameters / 1e6:7.1f} M  regularize {kept:.0e}  "
+            f"compact {cut:.0e}, {100 * share:3.0f} % of parameters left  "
+            f"{time.perf_counter() - start:5.0f} s  "
+            f"{'' if is_right else 'FAILED'}",
+            flush=True,
+        )
+        keras.backend.clear_session()
+        gc.collect()
+    print(f"failed: {failed}" if failed else "all right")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
