@@ -330,7 +330,11 @@ def test_the_compact_model_saves_loads_and_trains_on(tmp_path, regression):
     assert len(model.get_layer("a").get_weights()[1]) == 8  # untouched
 
 
-@pytest.mark.parametrize("seed", range(12))
+# JAX compiles each operation for each shape that it meets.
+SEEDS = range(3 if keras.backend.backend() == "jax" else 12)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_any_model_keeps_its_outputs(seed):
     model = random_model(seed)
     x = random_inputs(seed)
