@@ -21,6 +21,9 @@ from kreg._strengths import set_strengths as set_strengths
 from kreg._strengths import strengths as strengths
 from kreg.layers._mc_predict import mc_predict as mc_predict
 from kreg.strength import Strength as Strength
+from kreg.transforms import compact as compact
+from kreg.transforms import importance as importance
+from kreg.transforms import regularize as regularize
 
 __version__ = importlib.metadata.version("kreg")
 
