@@ -140,7 +140,8 @@ class OverfitMonitor(keras.callbacks.Callback):
         """Finds the penalties of the model."""
         self._epoch_of_fit = None
         self._taps = _penalties.has_activity_penalty(self.model)
-        self._beside = _penalties.holders_beside_val_loss(self.model)
+        self._layers = _penalties.layers_that_add(self.model)
+        self._optimizers = _penalties.optimizers_that_apply(self.model)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Forgets what an earlier `fit` recorded from this epoch on."""
@@ -163,7 +164,8 @@ class OverfitMonitor(keras.callbacks.Callback):
         penalty = self._validated_penalty
         if penalty is None:
             penalty = _penalties.penalty_in_losses(model)
-        logs["penalty"] = penalty + _penalties.current(self._beside)
+        added = penalty + _penalties.current(self._layers)
+        logs["penalty"] = added + _penalties.current(self._optimizers)
         if validated:
             val_loss = _val_loss(logs) - penalty
             logs["val_data_loss"] = val_loss - self._activity(self._tap)
@@ -175,7 +177,7 @@ class OverfitMonitor(keras.callbacks.Callback):
                 logs["generalization_gap"] = (
                     logs["val_data_loss"] - logs["train_data_loss"]
                 )
-        train_loss = logs.get("loss", math.nan) - penalty
+        train_loss = logs.get("loss", math.nan) - added
         self._record.add({**logs, "epoch": epoch, "train_loss": train_loss})
         epochs = len(self.history["epoch"])
         if epochs == _EPOCHS_BEFORE_WARNING and not self._record.has_validation:
@@ -186,7 +188,7 @@ class OverfitMonitor(keras.callbacks.Callback):
         self._strengths = self._read_strengths()
         if self._is_copy:  # kept after its trial, but not the trial's model
             super().set_model(None)
-            self._beside = []
+            self._layers, self._optimizers = [], []
         if self.history["epoch"] and not self._record.has_validation:
             raise ValueError(_NO_VALIDATION)
 

@@ -18,15 +18,16 @@ def penalty_in_losses(model: Any) -> float:
     )
 
 
-def holders_beside_val_loss(model: Any) -> list[Any]:
-    """What penalizes weights without adding to `val_loss`.
+def layers_that_add(model: Any) -> list[Any]:
+    """Layers that add their penalty while training: not to `val_loss`."""
+    layers = [layer for _, layer in walk(model)]
+    return [layer for layer in layers if hasattr(layer, "current_penalty")]
 
-    Layers such as `ScheduledPenalty` and optimizers such as `Proximal`: all
-    that can tell their `current_penalty()`.
-    """
-    holders = [layer for _, layer in walk(model)]
-    holders += [optimizer for _, optimizer in optimizers_of(model)]
-    return [h for h in holders if hasattr(h, "current_penalty")]
+
+def optimizers_that_apply(model: Any) -> list[Any]:
+    """Optimizers, such as `Proximal`, that apply a penalty beside the loss."""
+    optimizers = [optimizer for _, optimizer in optimizers_of(model)]
+    return [o for o in optimizers if hasattr(o, "current_penalty")]
 
 
 def current(holders: Iterable[Any]) -> float:

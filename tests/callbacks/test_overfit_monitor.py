@@ -401,9 +401,13 @@ def test_scheduled_penalties_count_as_penalty_but_not_in_val_data_loss():
         keras.layers.Dense(8), L2(0.5), kreg.schedules.Constant()
     )
     model = model_of(extra=[scheduled])
+    monitor = Monitor()
     history = model.fit(
-        *TRAIN, verbose=0, validation_data=VALIDATION, callbacks=[Monitor()]
+        *TRAIN, verbose=0, validation_data=VALIDATION, callbacks=[monitor]
     ).history
+    assert monitor.history["train_loss"] == pytest.approx(
+        [history["loss"][0] - history["penalty"][0]]
+    )
     beside = 0.5 * np.sum(scheduled.layer.get_weights()[0] ** 2)
     expected = weight_penalty(model) + beside
     assert history["penalty"] == pytest.approx([expected], rel=1e-5)
