@@ -21,7 +21,7 @@ from sklearn.model_selection import train_test_split
 
 import kreg
 
-EPOCHS = int(os.environ.get("KREG_EXAMPLE_EPOCHS", "30"))
+EPOCHS = 30
 STRENGTH = 2e-4  # of the group lasso, in the unit of the loss
 
 
@@ -48,7 +48,7 @@ def network():
     )
 
 
-def trained(model, optimizer, x, y, epochs=EPOCHS):
+def trained(model, optimizer, x, y, epochs):
     model.compile(
         optimizer,
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -93,30 +93,40 @@ def draw(model, x, path):
     return path
 
 
-x, x_test, y, y_test = data()
-dense = trained(network(), keras.optimizers.Adam(1e-3), x, y)
-# Rows of a kernel are what leaves an input: zero rows are unused pixels in
-# the first layer, and dead units in the next ones.
-sparse = trained(
-    network(),
-    kreg.optimizers.Proximal(
-        keras.optimizers.Adam(1e-3),
-        kreg.regularizers.GroupLasso(STRENGTH, group_axis=0),
-    ),
-    x,
-    y,
-)
-small, report = kreg.compact(sparse, report=True)
-outputs = [m.predict(x_test, verbose=0) for m in (sparse, small)]
-difference = np.abs(outputs[0] - outputs[1]).max() / np.abs(outputs[0]).max()
+def main(directory=None, epochs=EPOCHS):
+    x, x_test, y, y_test = data()
+    dense = trained(network(), keras.optimizers.Adam(1e-3), x, y, epochs)
+    # Rows of a kernel are what leaves an input: zero rows are unused pixels in
+    # the first layer, and dead units in the next ones.
+    sparse = trained(
+        network(),
+        kreg.optimizers.Proximal(
+            keras.optimizers.Adam(1e-3),
+            kreg.regularizers.GroupLasso(STRENGTH, group_axis=0),
+        ),
+        x,
+        y,
+        epochs,
+    )
+    small, report = kreg.compact(sparse, report=True)
+    outputs = [m.predict(x_test, verbose=0) for m in (sparse, small)]
+    difference = (
+        np.abs(outputs[0] - outputs[1]).max() / np.abs(outputs[0]).max()
+    )
 
-row("dense", dense, x_test, y_test)
-row("with group lasso", sparse, x_test, y_test)
-row("the same, compact", small, x_test, y_test)
-# The penalty has made the weights that are left too small: train on without.
-small = trained(small, keras.optimizers.Adam(3e-4), x, y, EPOCHS // 3)
-row("trained on, without", small, x_test, y_test)
-print(f"Largest difference of their outputs: {difference:.0e} of the largest")
-print(report)
-directory = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()
-print("Pixels:", draw(small, x, os.path.join(directory, "pixels.png")))
+    row("dense", dense, x_test, y_test)
+    row("with group lasso", sparse, x_test, y_test)
+    row("the same, compact", small, x_test, y_test)
+    # The penalty left the weights too small: train on without it.
+    small = trained(small, keras.optimizers.Adam(3e-4), x, y, epochs // 3)
+    row("trained on, without", small, x_test, y_test)
+    print(
+        f"Largest difference of their outputs: {difference:.0e} of the largest"
+    )
+    print(report)
+    directory = tempfile.mkdtemp() if directory is None else directory
+    print("Pixels:", draw(small, x, os.path.join(directory, "pixels.png")))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2])

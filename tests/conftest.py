@@ -8,7 +8,8 @@ from tests.backends import gpu_is_visible
 @pytest.fixture(autouse=True)
 def _fresh_keras():
     """Same seeds and no left-over state for every test."""
-    keras.backend.clear_session()
+    # Freeing memory collects garbage: 0.3 s for each of thousands of tests.
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(7)
     yield
     keras.config.set_dtype_policy("float32")

@@ -153,7 +153,7 @@ def test_strengths_are_variables_and_inputs_of_stateless_call(row):
 
 def losses_of_fit(row, strength=None, **compile_arguments):
     """Three epochs' losses, the same for the same arguments."""
-    keras.backend.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(5)
     model = model_with(row, **compile_arguments)
     if strength is not None:

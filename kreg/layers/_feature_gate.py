@@ -7,8 +7,8 @@ import keras
 from keras import ops
 
 from kreg._registration import register
-from kreg._validation import fail
-from kreg.layers._noise import Noise
+from kreg._validation import check_float_tensor, fail
+from kreg.layers._noise_state import NoiseState
 
 # Of the paper: the temperature of the gate, and how far beyond [0, 1] its
 # range is stretched, so that both ends are taken with a probability > 0.
@@ -19,7 +19,7 @@ _EDGE = 1e-6  # keeps draws off 0 and 1, where the logit is infinite
 
 
 @register
-class FeatureGate(Noise):
+class FeatureGate(NoiseState, keras.layers.Layer):
     """Multiplies each input feature by a gate in [0, 1] that can close.
 
     The gates are random while training (hard concrete), so that the number
@@ -98,7 +98,7 @@ class FeatureGate(Noise):
             fail("open_probability", "a float in (0, 1)", open_probability)
         self.open_probability = open_probability
         self.strength = self.new_strength("strength", strength)
-        self.built = False  # unlike a noise layer, it has weights to build
+        self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         """Creates the weight of each feature's gate."""
@@ -137,21 +137,24 @@ class FeatureGate(Noise):
         Returns:
             Tensor of the shape and dtype of `inputs`.
         """
+        check_float_tensor(inputs, "inputs")
         if not training:
             return ops.multiply(inputs, ops.cast(self.gates, inputs.dtype))
         self.add_loss(self.counter.once_a_step(self.current_penalty()))
-        return super().call(inputs, training=True)
+        gates = self._random_gates(ops.shape(inputs))
+        self.counter.advance()
+        return ops.multiply(inputs, ops.cast(gates, inputs.dtype))
 
-    def add_noise(self, inputs: Any) -> Any:
-        """Returns the inputs times random gates."""
-        draws = keras.random.uniform(
-            ops.shape(inputs), dtype="float32", seed=self.draws
-        )
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Returns `input_shape`."""
+        return input_shape
+
+    def _random_gates(self, shape: Any) -> Any:
+        draws = keras.random.uniform(shape, dtype="float32", seed=self.draws)
         draws = ops.clip(draws, _EDGE, 1 - _EDGE)
         logit = ops.subtract(ops.log(draws), ops.log1p(ops.negative(draws)))
         raised = ops.divide(ops.add(logit, self.log_alpha), _TEMPERATURE)
-        gates = _stretched(ops.sigmoid(raised))
-        return ops.multiply(inputs, ops.cast(gates, inputs.dtype))
+        return _stretched(ops.sigmoid(raised))
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, with the current strength."""

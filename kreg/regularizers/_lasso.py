@@ -75,4 +75,4 @@ class L1(Separable):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, with the current strength."""
-        return {"l1": self.l1.last_known, "weights": self.factors.config()}
+        return {"l1": self.l1.last_known, **self.factors.config()}

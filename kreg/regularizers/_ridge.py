@@ -67,4 +67,4 @@ class L2(Separable):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, with the current strength."""
-        return {"l2": self.l2.last_known, "weights": self.factors.config()}
+        return {"l2": self.l2.last_known, **self.factors.config()}

@@ -64,10 +64,16 @@ class Weights:
                 f"array of shape {self.array.shape}",
             )
 
-    def config(self) -> Any:
-        """Returns what JSON can hold, and `Weights` takes."""
-        if self.function is None:
-            return None if self.array is None else self.array.tolist()
+    def config(self) -> dict[str, Any]:
+        """Returns the argument `weights` as JSON can hold it, if there is one.
+
+        Without it the config is that of Keras's own penalty.
+        """
+        if self.function is not None:
+            return {"weights": self._serialized_function()}
+        return {} if self.array is None else {"weights": self.array.tolist()}
+
+    def _serialized_function(self) -> Any:
         name = keras.saving.get_registered_name(self.function)
         if keras.saving.get_registered_object(name) is not self.function:
             fail(

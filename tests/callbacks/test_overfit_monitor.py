@@ -112,7 +112,7 @@ def test_an_add_loss_of_a_layer_is_no_activity_penalty():
 
 def test_training_is_the_same_with_and_without_the_monitor():
     def fit(callbacks):
-        keras.backend.clear_session()
+        keras.utils.clear_session(free_memory=False)
         keras.utils.set_random_seed(3)
         model = model_of(L2(0.01), metrics=["mae"])
         return model.fit(

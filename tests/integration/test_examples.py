@@ -79,6 +79,34 @@ def test_custom_loop():
     assert ("traced 1 time for 60 steps" in printed) != EAGER
 
 
+STUDIES = {  # how to run each within seconds: its pictures go to `out`
+    "bias_variance": "bias_variance.main(f'{out}/curves.png', 3, 20)",
+    "co_adaptation": "sys.argv = ['', out, '--seeds', '2']; "
+    "co_adaptation.main()",
+    "compress": "compress.main(out, epochs=3)",
+    "lasso_and_ridge": "lasso_and_ridge.main()",
+    "schedules": "sys.argv = ['', out, '--seeds', '2']; schedules.main()",
+}
+
+
+@pytest.mark.backends("tensorflow")  # they show methods, not backends
+@pytest.mark.parametrize("name", STUDIES)
+def test_studies_run_in_small(name, tmp_path):
+    code = f"import sys; out = sys.argv[1]; import {name}; {STUDIES[name]}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"\d\.\d", done.stdout)
+    pictures = list(tmp_path.glob("*.png"))
+    assert bool(pictures) == (name != "lasso_and_ridge")
+    assert all(p.read_bytes().startswith(b"\x89PNG") for p in pictures)
+
+
 def test_every_example_has_a_test():
-    tested = {"quickstart", "steer_mid_fit", "custom_loop"}
+    tested = {"quickstart", "steer_mid_fit", "custom_loop", *STUDIES}
     assert tested == {path.stem for path in EXAMPLES.glob("*.py")}

@@ -14,7 +14,9 @@ from kreg.layers import _masks
 from tests.backends import BACKEND, jitted
 from tests.contracts import LAYERS
 
-NOISE = [row for row in LAYERS if row.cls is not kreg.layers.ScheduledPenalty]
+# These take part at inference too.
+NOT_NOISE = (kreg.layers.ScheduledPenalty, kreg.layers.FeatureGate)
+NOISE = [row for row in LAYERS if row.cls not in NOT_NOISE]
 WRAPPERS = (kreg.layers.DropConnect, kreg.layers.WeightNoise)
 noise = pytest.mark.parametrize("row", NOISE, ids=str)
 activations = pytest.mark.parametrize(

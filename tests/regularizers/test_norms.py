@@ -78,7 +78,7 @@ def shapes():
 
 
 def fit(make, place, shape, penalty):
-    keras.backend.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [

@@ -1,13 +1,6 @@
-import keras
 import keras_tuner
 import numpy as np
 import pytest
-
-
-@pytest.fixture(autouse=True)
-def _seeded():
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(7)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_none_is_a_penalty_of_strength_zero():
 
 def test_paths_are_the_same_with_and_without_a_penalty():
     def paths(hp):
-        keras.backend.clear_session()
+        keras.utils.clear_session(free_memory=False)
         model = keras.Sequential(
             [
                 keras.Input((2,)),
