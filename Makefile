@@ -16,7 +16,7 @@ endif
 
 RUN := KERAS_BACKEND=$(BACKEND) TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/python
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint soak format clean
 
 demo: $(VENV)/installed
 	$(RUN) -m kreg.cli demo $(ARGS)
@@ -28,6 +28,10 @@ lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+# Long: all architectures of keras.applications through the transforms.
+soak: $(VENV)/installed
+	$(RUN) benchmarks/soak_applications.py $(ARGS)
 
 format: $(VENV)/installed
 	$(VENV)/bin/ruff check --fix .

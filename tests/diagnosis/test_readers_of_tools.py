@@ -59,20 +59,18 @@ def test_csv_logger_with_validation_freq(logs):
     assert [x is None for x in read.val_loss] == [True, False] * 3 + [True]
 
 
+@pytest.mark.backends("tensorflow")  # whose extra brings TensorBoard
 def test_tensorboard(logs):
     folder, history = logs
-    if not (folder / "tb").exists():
-        pytest.skip("tensorboard is not installed")
     read = read_history(folder / "tb")
     np.testing.assert_allclose(read.train_loss, history["loss"], rtol=1e-6)
     np.testing.assert_allclose(read.val_loss, history["val_loss"], rtol=1e-6)
     assert read.epochs == tuple(range(EPOCHS))
 
 
+@pytest.mark.backends("tensorflow")
 def test_tensorboard_of_several_runs_and_damaged(logs, tmp_path):
     folder, _ = logs
-    if not (folder / "tb").exists():
-        pytest.skip("tensorboard is not installed")
     files = list((folder / "tb").rglob("*tfevents*"))
     rng = np.random.default_rng(0)
     for name in ("one", "two"):

@@ -132,6 +132,10 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.csv")
     with pytest.raises(ValueError, match="not a regular file"):
         read_history(tmp_path / "a.csv")
+
+
+@pytest.mark.backends("tensorflow")  # whose extra brings TensorBoard
+def test_a_pipe_of_events_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "events.out.tfevents.1")
     with pytest.raises(ValueError, match="not a regular file"):
         read_history(tmp_path)

@@ -11,11 +11,12 @@ from kreg.tuners import RegularizationSpace, verdicts
 
 EPOCHS = 2
 
-# KerasTuner's own: its Gaussian process on three points, and Hyperband's new
-# optimizer that does not fit the checkpoint.
+# KerasTuner's own: its Gaussian process on three points, Hyperband's new
+# optimizer that does not fit the checkpoint, and the best of nothing but NaN.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:Skipping variable loading:UserWarning"),
+    pytest.mark.filterwarnings("ignore:All-NaN axis:RuntimeWarning"),
 ]
 
 
