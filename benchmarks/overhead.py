@@ -51,6 +51,10 @@ def rows():
             (lambda: keras_l2(1e-4),), (lambda: kreg_l2(1e-4),),
         ),
         (
+            "L2 on 100 Dense(256)", 128, 256, 100,
+            (lambda: keras_l2(1e-4),), (lambda: kreg_l2(1e-4),),
+        ),
+        (
             "Dropout after 1 Dense(1024)", 256, 1024, 1,
             (None, lambda: keras_drop(0.5)), (None, lambda: kreg_drop(0.5)),
         ),

@@ -98,6 +98,8 @@ def _losses_of_call(model: Any, x: Any) -> float:
 
 
 def _total(terms: Iterable[Any]) -> float:
-    scalars = [ops.cast(ops.sum(term), "float32") for term in terms]
-    # One transfer from the device, not one for each term.
-    return float(ops.convert_to_numpy(sum(scalars, start=ops.zeros(()))))
+    # One transfer from the device, not one for each term. A loss need not be
+    # a scalar: Keras sums it.
+    scalars = [ops.sum(t) if len(t.shape) else t for t in terms]
+    scalars = [ops.cast(t, "float32") for t in scalars] or [ops.zeros(())]
+    return float(ops.convert_to_numpy(ops.sum(ops.stack(scalars))))

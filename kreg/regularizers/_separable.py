@@ -2,10 +2,19 @@
 
 from typing import Any
 
+import keras
 from keras import ops
 
 from kreg._numerics import cast_like, soft_threshold
 from kreg.regularizers._penalty import Penalty
+
+if keras.backend.backend() == "tensorflow":
+    from kreg.regularizers._squares_tensorflow import sum_of_squares
+else:
+
+    def sum_of_squares(x: Any) -> Any:
+        """Returns `sum(square(x))`."""
+        return ops.sum(ops.square(x))
 
 
 class Separable(Penalty):
@@ -28,7 +37,9 @@ class Separable(Penalty):
         terms = []
         if a is not None:
             terms.append(_weighted_sum(a, ops.abs(x)))
-        if b is not None:
+        if b is not None and len(b.shape) == 0:
+            terms.append(ops.multiply(b, sum_of_squares(x)))
+        elif b is not None:
             terms.append(_weighted_sum(b, ops.square(x)))
         return terms[0] if len(terms) == 1 else ops.add(*terms)
 
