@@ -89,7 +89,7 @@ def run(penalty, seed):
     model = build(penalty)
     start = (
         model.get_weights(),
-        [np.array(v) for v in model.optimizer.variables],
+        [keras.ops.convert_to_numpy(v) for v in model.optimizer.variables],
     )
     found = []
     for strength in LAMBDAS:
