@@ -55,6 +55,7 @@ class Probe:
         """Returns the loss as `evaluate` measures it, penalties included."""
         total = 0.0
         for x, y, sample_weight in self.batches:
+            model.reset_metrics()  # Keras 3.13 would go on from the last batch
             logs = model.test_on_batch(x, y, sample_weight, return_dict=True)
             total += float(logs["loss"]) * _batches.sample_count(x)
         return total / sum(size for _, size in self.inputs())

@@ -78,6 +78,7 @@ def test_its_strength_is_found_scheduled_assignable_and_saved(tmp_path):
     strength = kreg.strengths(model)["sp/penalty/l2"]
     assert float(strength.effective) == pytest.approx(0.25)
     strength.value = 5.0
+    model.reset_metrics()
     assert float(model.train_on_batch(X, Y)) == pytest.approx(0.5 * 5 * 8)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
