@@ -31,13 +31,10 @@ def polish(
         _gradients_of(model, variables, x, y),
         _proxes_of(optimizer, variables),
     )
-    start = [_numpy(variable) for variable in variables]
+    values = [_numpy(variable) for variable in variables]
     try:
-        values, residual = fista(problem, start, steps, tolerance)
-    except BaseException:
-        values = start
-        raise
-    finally:
+        values, residual = fista(problem, values, steps, tolerance)
+    finally:  # interrupted, the weights are as they were
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
     return residual
