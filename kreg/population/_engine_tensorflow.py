@@ -1,0 +1,264 @@
+"""The stacked program on TensorFlow: one graph that trains all trials."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kreg._mapping import mapped
+from kreg.population._forward import Forward, Totals
+from kreg.population._rows import Rows
+from kreg.population._template import Template
+from kreg.population._updates_tensorflow import Updates
+
+
+class Engine:
+    """K trials as stacked variables, and the graphs that move them on.
+
+    Args:
+        template: `Template` whose model and metrics are built.
+        rows: `Rows` to begin with.
+        options: `Options`.
+    """
+
+    def __init__(self, template: Template, rows: Rows, options: Any):
+        self.size = rows.size
+        self.options = options
+        self.forward = Forward(template)
+        self.updates = Updates(template, rows)
+        self.weights = self.updates.weights
+        self.state = _stack(rows.state, template.state)
+        seeds = rows.seeds if not options.shared_seeds else rows.first_seeds
+        self.seeds = [tf.Variable(seed) for seed in seeds]
+        self.metrics = [
+            tf.Variable(_repeated(v.value, self.size))
+            for v in self.forward.metrics
+        ]
+        self.blank_metrics = [tf.convert_to_tensor(m) for m in self.metrics]
+        self.totals = Totals(
+            *(tf.Variable(tf.zeros(self.size)) for _ in Totals._fields)
+        )
+        self.traces = 0
+        jit = options.jit
+        self._train = tf.function(self._train_graph, jit_compile=jit)
+        self._test = tf.function(self._test_graph, jit_compile=jit)
+        self._results = tf.function(self._results_graph)
+        self._predict = tf.function(self._predict_graph, reduce_retracing=True)
+        step = {} if jit else {"reduce_retracing": True}
+        self._train_step = tf.function(self._train_step_graph, **step)
+        self._test_step = tf.function(self._test_step_graph, **step)
+
+    # What the population asks for.
+
+    def reset_metrics(self) -> None:
+        for variable, blank in zip(
+            self.metrics, self.blank_metrics, strict=True
+        ):
+            variable.assign(blank)
+        for total in self.totals:
+            total.assign(tf.zeros_like(total))
+
+    def train(self, data: Any, full: Any, rest: Any) -> None:
+        self._train(data, full, rest)
+
+    def test(self, data: Any, full: Any, rest: Any) -> None:
+        self._test(data, full, rest)
+
+    def results(self) -> dict[str, np.ndarray]:
+        return {key: value.numpy() for key, value in self._results().items()}
+
+    def predict(self, x: Any) -> Any:
+        return keras.tree.map_structure(np.asarray, self._predict(x))
+
+    def to_device(self, tree: Any) -> Any:
+        return keras.tree.map_structure(
+            lambda leaf: None if leaf is None else tf.convert_to_tensor(leaf),
+            tree,
+        )
+
+    def read(self) -> Rows:
+        seeds = [variable.numpy() for variable in self.seeds]
+        if self.options.shared_seeds:
+            seeds = [np.repeat(s[None], self.size, 0) for s in seeds]
+        return Rows(
+            weights=[v.numpy() for v in self.weights],
+            state=[v.numpy() for v in self.state],
+            seeds=seeds,
+            optimizer=self.updates.read(),
+        )
+
+    def write(self, rows: Rows) -> None:
+        _assign(self.state, rows.state)
+        shared = self.options.shared_seeds
+        _assign(self.seeds, rows.first_seeds if shared else rows.seeds)
+        self.updates.write(rows)
+
+    def gather(self, rows: np.ndarray) -> None:
+        """Gives each trial the state of another, on the device."""
+        stacked = [*self.weights, *self.state, *self.updates.stacked()]
+        if not self.options.shared_seeds:
+            stacked += self.seeds
+        for variable in stacked:
+            variable.assign(tf.gather(variable, rows))
+
+    def keep(self, chosen: np.ndarray) -> None:
+        """Copies weights and state of the chosen trials to a place apart."""
+        if not hasattr(self, "_kept"):
+            variables = [*self.weights, *self.state]
+            self._kept = [tf.Variable(v) for v in variables]
+        for kept, variable in zip(
+            self._kept, [*self.weights, *self.state], strict=True
+        ):
+            mask = tf.reshape(chosen, [-1] + [1] * (len(variable.shape) - 1))
+            kept.assign(tf.where(mask, variable, kept))
+
+    def kept(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        values = [variable.numpy() for variable in self._kept]
+        count = len(self.weights)
+        return values[:count], values[count:]
+
+    def restore_kept(
+        self, weights: list[np.ndarray], state: list[np.ndarray]
+    ) -> None:
+        self.keep(np.ones(self.size, bool))
+        _assign(self._kept, [*weights, *state])
+
+    # Graphs.
+
+    def _train_graph(self, data: Any, full: Any, rest: Any) -> None:
+        if full is not None:
+            for index in tf.range(tf.shape(full)[0]):
+                self._train_step(data, self._loosened(full[index]))
+        if rest is not None:
+            self._train_step(data, self._loosened(rest))
+
+    def _test_graph(self, data: Any, full: Any, rest: Any) -> None:
+        if full is not None:
+            for index in tf.range(tf.shape(full)[0]):
+                self._test_step(data, self._loosened(full[index]))
+        if rest is not None:
+            self._test_step(data, self._loosened(rest))
+
+    def _train_step_graph(self, data: Any, rows: Any) -> None:
+        self.traces += 1
+        weights = [tf.convert_to_tensor(v) for v in self.weights]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            losses, updates = self._map(weights, data, rows, True)
+            # Each trial's gradient of the sum is that of its own loss.
+            total = tf.reduce_sum(losses)
+        gradients = tape.gradient(total, weights)
+        self._keep_updates(updates)
+        self.updates(gradients)
+
+    def _test_step_graph(self, data: Any, rows: Any) -> None:
+        weights = [tf.convert_to_tensor(v) for v in self.weights]
+        _, (_, _, metrics, totals) = self._map(weights, data, rows, False)
+        _assign(self.metrics, metrics)
+        _assign(self.totals, totals)
+
+    def _results_graph(self) -> dict[str, Any]:
+        def one(row: Any) -> Any:
+            weights, state, metrics, totals = row
+            logs = self.forward.results(metrics, Totals(*totals))
+            return {**logs, "penalty": self.forward.penalty(weights, state)}
+
+        rows = (self.weights, self.state, self.metrics, list(self.totals))
+        return _vectorized(one, _tensors(rows))
+
+    def _predict_graph(self, x: Any) -> Any:
+        seeds = [tf.convert_to_tensor(seed) for seed in self.seeds]
+
+        def one(row: Any) -> Any:
+            own = seeds if self.options.shared_seeds else row[2]
+            return self.forward.predict(row[0], row[1], own, x)
+
+        rows = (self.weights, self.state, self._seeds_of_rows())
+        return _vectorized(one, _tensors(rows))
+
+    def _map(
+        self, weights: list[Any], data: Any, rows: Any, training: bool
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """Maps the forward pass over the trials.
+
+        Seeds that all trials share are no part of what is mapped: the random
+        numbers are then drawn once, and each trial applies its own rate.
+        """
+        own_data = self.options.own_data
+        shared = [tf.convert_to_tensor(seed) for seed in self.seeds]
+        batch = None if own_data else _take(data, rows)
+
+        def one(row: Any) -> Any:
+            mine = _take(data, row[5]) if own_data else batch
+            seeds = shared if self.options.shared_seeds else row[2]
+            loss, state, seeds, metrics, totals = self.forward(
+                row[0], row[1], seeds, row[3], Totals(*row[4]), mine, training
+            )
+            return loss, state, seeds, metrics, list(totals)
+
+        mapped_rows: tuple[Any, ...] = (
+            weights,
+            self.state,
+            self._seeds_of_rows(),
+            self.metrics,
+            list(self.totals),
+        )
+        mapped_rows = _tensors(mapped_rows)
+        if own_data:
+            mapped_rows = (*mapped_rows, rows)
+        loss, *updates = _vectorized(one, mapped_rows)
+        return loss, tuple(updates)
+
+    def _seeds_of_rows(self) -> list[Any]:
+        return [] if self.options.shared_seeds else self.seeds
+
+    def _keep_updates(self, updates: tuple[Any, ...]) -> None:
+        state, seeds, metrics, totals = updates
+        _assign(self.state, state)
+        if self.options.shared_seeds:
+            seeds = [seed[0] for seed in seeds]
+        _assign(self.seeds, seeds)
+        _assign(self.metrics, metrics)
+        _assign(self.totals, totals)
+
+    def _loosened(self, rows: Any) -> Any:
+        """Hides the size of a batch, so that all sizes share one trace.
+
+        XLA wants it known, and gets a trace for each size.
+        """
+        if self.options.jit:
+            return rows
+        shape = [None] * len(rows.shape)
+        return tf.compat.v1.placeholder_with_default(rows, shape)
+
+
+def _vectorized(one: Any, rows: Any) -> Any:
+    with mapped():
+        return tf.vectorized_map(one, rows, fallback_to_while_loop=True)
+
+
+def _take(data: Any, rows: Any) -> Any:
+    return keras.tree.map_structure(
+        lambda leaf: None if leaf is None else tf.gather(leaf, rows), data
+    )
+
+
+def _tensors(tree: Any) -> Any:
+    return keras.tree.map_structure(tf.convert_to_tensor, tree)
+
+
+def _stack(values: list[np.ndarray], like: list[Any]) -> list[Any]:
+    return [
+        tf.Variable(value, dtype=variable.dtype)
+        for value, variable in zip(values, like, strict=True)
+    ]
+
+
+def _repeated(value: Any, size: int) -> Any:
+    return tf.repeat(tf.convert_to_tensor(value)[None], size, 0)
+
+
+def _assign(variables: Any, values: Any) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

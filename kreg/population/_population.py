@@ -1,0 +1,420 @@
+"""`Population`: many variants of one model, trained as one."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from kreg._validation import check_count, fail
+from kreg.population import _building, _initial
+from kreg.population._callbacks import (
+    TrialCallbacks,
+    copies,
+    refuse_batch_hooks,
+)
+from kreg.population._data import Arrays
+from kreg.population._feeding import Feed
+from kreg.population._fitting import Fitting, line
+from kreg.population._options import Options, resolved_jit
+from kreg.population._programs import Programs
+from kreg.population._rows import Rows, stacked
+from kreg.population._signature import describe, has_config
+from kreg.population._stack import Stack
+from kreg.population._template import Template
+from kreg.population._trial_model import Loader
+from kreg.population._unstacking import written
+
+
+class Population:
+    """K variants of one model, trained together in one compiled graph.
+
+    Models that differ in nothing but strengths (penalties, rates), learning
+    rate, weights and seeds have the same graph. A population stacks what
+    differs along a leading trial axis and trains all in one function that
+    runs a whole epoch: the same batches go to every trial, so differences
+    between trials are due to the trials. Each trial ends as it would have
+    alone.
+
+    Penalties and dropout layers of Keras are turned into kreg's on the way
+    (`kreg.regularize`). Random generators that are in the same state in all
+    trials (as in models built from one seed) are drawn from once: each trial
+    then applies its own rate to the same random numbers, which is cheaper and
+    makes the comparison sharper.
+
+    TensorFlow and JAX. On TensorFlow the optimizer must work element by
+    element (SGD, Adam, AdamW, RMSprop, Adagrad, Adadelta, Adamax, Lion,
+    Ftrl); on JAX it may be any.
+
+    Args:
+        models_or_build: List of compiled Keras models of one architecture; or
+            a function without arguments that returns such a model, for use
+            with `values`.
+        values: With a function: mapping of paths or globs of Strengths (as in
+            `kreg.strengths(model)`), or `"learning_rate"`, to a sequence of
+            one float for each trial. All trials then begin with the weights
+            of one model.
+        seed: Integer. Seed of the order of the samples, and of the model that
+            the function builds. Defaults to `0`.
+        jit_compile: Boolean or `"auto"`: on TensorFlow, whether XLA compiles
+            the whole epoch. Defaults to `"auto"`: where a GPU is visible. (On
+            a CPU, XLA makes stacked products many times slower.)
+        programs: Optional `Programs` to share with other populations, so that
+            one architecture is traced once. One population at a time may be
+            in `fit`.
+
+    Raises:
+        NotStackable: If such models cannot be trained as one; a `ValueError`
+            whose message says why.
+        ValueError: If the models differ in more than strengths and learning
+            rates, or there are none, or `values` do not fit.
+
+    Example:
+
+    >>> def build():
+    ...     model = keras.Sequential([
+    ...         keras.Input((4,)),
+    ...         keras.layers.Dense(
+    ...             8, "relu", kernel_regularizer=kreg.regularizers.L2(0.0)
+    ...         ),
+    ...         keras.layers.Dense(1),
+    ...     ])
+    ...     model.compile("adam", "mse")
+    ...     return model
+    >>> x, y = np.random.rand(64, 4), np.random.rand(64, 1)
+    >>> population = kreg.population.Population(
+    ...     build, {"*/l2": [0.0, 0.01, 0.1]}
+    ... )
+    >>> histories = population.fit(x, y, validation_split=0.5, epochs=2)
+    >>> [len(history["val_data_loss"]) for history in histories]
+    [2, 2, 2]
+    >>> model = population.unstack(1)
+    >>> round(kreg.strengths(model)["dense/kernel_regularizer/l2"].value, 4)
+    0.01
+    """
+
+    def __init__(
+        self,
+        models_or_build: Sequence[Any] | Callable[[], Any],
+        values: Mapping[str, Sequence[float]] | None = None,
+        seed: int = 0,
+        jit_compile: bool | str = "auto",
+        programs: Programs | None = None,
+    ):
+        self.seed = seed
+        self._values = values
+        self._build: Callable[[], Any] | None = None
+        if callable(models_or_build) and not isinstance(
+            models_or_build, keras.Model
+        ):
+            self.size = _building.count_of(values)
+            self._build = models_or_build
+            self._models = [_building.built_once(models_or_build, seed)]
+        else:
+            self._models = _building.built_models(models_or_build, values)
+            self.size = len(self._models)
+        self._programs = programs or Programs()
+        self._jit = resolved_jit(jit_compile)
+        self._template: Template | None = None
+        self._rows: Rows | None = None
+        self._stack: Stack | None = None
+        self.histories: list[dict[str, list[float]]] = [
+            {} for _ in range(self.size)
+        ]
+        self.failures: dict[int, str] = {}
+        self.best_epochs: dict[int, int] = {}
+        self._best: dict[int, tuple[list[Any], list[Any]]] = {}
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int = 0,
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
+        splits: Sequence[tuple[Any, Any]] | None = None,
+        keep_best: str | None = None,
+        mode: str = "min",
+    ) -> list[dict[str, list[float]]]:
+        """Trains all trials, as `keras.Model.fit` would train each.
+
+        The logs of a trial are those of `fit` and, as `OverfitMonitor` adds
+        them, `penalty` and `val_data_loss` (the validation loss without
+        penalties); `data_loss` is the training loss without penalties.
+
+        A trial whose loss is not finite at the end of an epoch stops, and
+        `failures` says when; the others do not notice.
+
+        Args:
+            x: Arrays, or a dataset, `PyDataset`, loader or generator of
+                batches, which then all trials share.
+            y: Targets, for arrays.
+            batch_size: Integer >= 1. Defaults to `32`.
+            epochs: Integer. Number of the last epoch.
+            verbose: 0 or 1. With 1, one line an epoch.
+            callbacks: Callbacks for each trial to have a copy of, called at
+                the ends of its epochs with its own logs and a `model` with
+                its weights; or a list of such lists, one for each trial.
+                `EarlyStopping` and the like stop or steer their trial alone.
+            validation_split: Float in [0, 1): share of the samples, the last,
+                that are validated on.
+            validation_data: Tuple `(x, y)` or `(x, y, sample_weight)`, or a
+                dataset.
+            shuffle: Boolean. Whether each epoch has a new order of samples,
+                drawn from `seed` and the number of the epoch.
+            class_weight: Optional mapping of class index to weight.
+            sample_weight: Optional weights of the samples.
+            initial_epoch: Integer. Number of the first epoch.
+            steps_per_epoch: Integer. Batches in an epoch of a dataset.
+            validation_steps: The same, for validation.
+            validation_batch_size: Integer. Defaults to as many as fit, at
+                most `1024`.
+            validation_freq: Integer. Validates every so many epochs.
+            splits: Instead of validation data: for each trial a tuple of the
+                row numbers of `x` that it is trained on and that it is
+                validated on, of equal lengths for all trials; see `folds`.
+            keep_best: Optional name of a log, such as `"val_data_loss"`. The
+                weights of each trial's best epoch are kept for `unstack`.
+            mode: `"min"` or `"max"`: which values of it are best.
+
+        Returns:
+            List of a history for each trial: a dict of lists.
+
+        Raises:
+            NotStackable: If the model cannot be mapped over trials.
+            ValueError: If an argument does not fit, or a callback needs batch
+                hooks.
+        """
+        arguments = {k: v for k, v in locals().items() if k != "self"}
+        arguments["batch_size"] = check_count(
+            32 if batch_size is None else batch_size, "batch_size"
+        )
+        if mode not in ("min", "max"):
+            fail("mode", '"min" or "max"', mode)
+        each = self._callbacks(callbacks)
+        feed = Feed(self.seed, self.size, arguments)
+        self.prepare(feed.training.example())
+        stack = self._new_stack(feed.has_own_data)
+        params = {"verbose": verbose, "epochs": epochs, "steps": None}
+        loader = Loader(self._template)
+        fitting = Fitting(
+            stack,
+            feed,
+            TrialCallbacks(each, stack, loader, params),
+            self.histories,
+            self.failures,
+        )
+        fitting.begin()
+        for epoch in range(initial_epoch, epochs):
+            begin = time.monotonic()
+            validate = feed.validation is not None and (
+                (epoch + 1) % validation_freq == 0
+            )
+            logs = fitting.epoch(epoch, validate)
+            if keep_best is not None:
+                fitting.keep_best(epoch, logs, keep_best, mode)
+            if verbose:
+                print(line(epoch, epochs, logs, begin))
+            fitting.stop()
+            if not stack.running:
+                break
+        fitting.end()
+        self._take_over(fitting)
+        return self.histories
+
+    @property
+    def values(self) -> dict[str, np.ndarray]:
+        """Each Strength's value, and the learning rate, for all trials."""
+        return _initial.values_of(*self._prepared())
+
+    def set_values(self, values: Mapping[str, Sequence[float]]) -> None:
+        """Sets Strengths or learning rates of all trials.
+
+        Args:
+            values: Mapping as in the constructor.
+
+        Raises:
+            ValueError: If a path matches nothing, or a value is out of range.
+        """
+        template, rows = self._prepared()
+        if _building.count_of(values) != self.size:
+            fail("values", f"{self.size} values for each path", values)
+        _initial.set_values(template, rows, values)
+
+    def evaluate(
+        self, x: Any, y: Any = None, sample_weight: Any = None
+    ) -> dict[str, np.ndarray]:
+        """Measures all trials at inference.
+
+        Args:
+            x: Arrays.
+            y: Targets.
+            sample_weight: Optional weights of the samples.
+
+        Returns:
+            Dict of the logs of `evaluate`, and `data_loss`, each an array of
+            one value a trial.
+        """
+        data = Arrays(x, y, sample_weight, 1024)
+        self.prepare(data.example())
+        stack = self._new_stack(own_data=False)
+        stack.engine.reset_metrics()
+        for piece in data.pieces(stack.engine, np.arange(data.size)):
+            stack.engine.test(*piece)
+        results = stack.engine.results()
+        return {key: value[: self.size] for key, value in results.items()}
+
+    def predict(self, x: Any, batch_size: int = 1024) -> Any:
+        """Returns the outputs of all trials at inference.
+
+        Args:
+            x: Arrays.
+            batch_size: Integer >= 1. Samples in one pass.
+
+        Returns:
+            Array `(trials, samples, ...)`, or a nested structure of them.
+        """
+        data = Arrays(x, None, None, check_count(batch_size, "batch_size"))
+        self._prepared()
+        engine = self._new_stack(own_data=False).engine
+        parts = [
+            engine.predict(engine.to_device(data.rows(begin)[0]))
+            for begin in range(0, data.size, batch_size)
+        ]
+        return keras.tree.map_structure(
+            lambda *arrays: np.concatenate(arrays, 1)[: self.size], *parts
+        )
+
+    def unstack(self, trial: int, best: bool = False) -> Any:
+        """Returns one trial as an ordinary compiled Keras model.
+
+        With its weights, its optimizer's state and its Strengths. Where models
+        were given it is the model that was, trained; if its Strengths were
+        changed in training, or a function built it, it is a new one. Keras's
+        penalties and dropout are Keras's again.
+
+        Args:
+            trial: Integer. Number of the trial.
+            best: Boolean. Whether to take the weights of its best epoch, as
+                `keep_best` of `fit` kept them.
+
+        Raises:
+            ValueError: If there is no such trial, or nothing was kept of it.
+        """
+        if not -self.size <= trial < self.size:
+            fail("trial", f"an integer below {self.size}", trial)
+        trial %= self.size
+        template, rows = self._prepared()
+        row = rows.take([trial])
+        if best:
+            if trial not in self._best:
+                fail("best", "`False` where `fit` had no `keep_best`", best)
+            weights, state = self._best[trial]
+            row.weights = [a[None] for a in weights]
+            row.state = [a[None] for a in state]
+        return written(template, row, self._model_for(trial))
+
+    def prepare(self, example: Any) -> None:
+        """Builds the models and stacks them, if that is not done yet.
+
+        Args:
+            example: Tuple `(x, y, sample_weight)` of arrays of a few samples.
+
+        Raises:
+            NotStackable: If the models cannot be trained as one.
+            ValueError: If they differ in more than strengths.
+        """
+        if self._rows is not None:
+            return
+        for model in self._models:
+            _building.build_for(model, example[0])
+        described = [describe(model) for model in self._models]
+        _refuse_different([d.signature for d in described])
+        source = self._models[0]
+        template = self._programs.template(
+            described[0].signature,
+            lambda: Template(source, translate=has_config(source)),
+        )
+        _building.build_metrics(template.model, example)
+        if self._build is None:
+            rows = _initial.rows_of_models(template, self._models, described)
+        else:
+            row = _initial.row_of_model(template, source)
+            rows = row.take(np.zeros(self.size, int))
+            _initial.set_values(template, rows, self._values)
+        self._template, self._rows = template, rows
+
+    def _prepared(self) -> tuple[Template, Rows]:
+        if self._template is None or self._rows is None:
+            raise RuntimeError(
+                "This population has seen no data yet, and its models may not "
+                "be built. Call `fit`, `evaluate` or `prepare` first."
+            )
+        return self._template, self._rows
+
+    def _new_stack(self, own_data: bool) -> Stack:
+        template, rows = self._prepared()
+        options = Options(rows.seeds_are_shared, own_data, self._jit)
+        return Stack(self._programs, template, rows, options)
+
+    def _callbacks(self, given: Any) -> list[list[Any]]:
+        is_each = isinstance(given, (list, tuple)) and any(
+            isinstance(held, (list, tuple)) for held in given
+        )
+        if not is_each:
+            return copies(given, self.size)
+        if len(given) != self.size:
+            fail("callbacks", f"{self.size} lists, one for each trial", given)
+        for held in given:
+            for callback in held:
+                refuse_batch_hooks(callback)
+        return [list(held) for held in given]
+
+    def _take_over(self, fitting: Fitting) -> None:
+        stack = fitting.stack
+        rows = [stack.row_of(trial) for trial in range(self.size)]
+        self._rows = stacked(rows)
+        self.best_epochs.update(fitting.best_epochs)
+        if stack.has_best:
+            for trial in fitting.best_epochs:
+                self._best[trial] = stack.best_of(trial)
+
+    def _model_for(self, trial: int) -> Any:
+        if self._build is None:
+            return self._models[trial]
+        model = _building.built_once(self._build, self.seed)
+        if not model.built:
+            model.build(self._models[0].input_shape)
+        return model
+
+
+def _refuse_different(signatures: list[str]) -> None:
+    for index, signature in enumerate(signatures):
+        if signature != signatures[0]:
+            raise ValueError(
+                "Invalid value for argument `models_or_build`. Expected "
+                "models that differ in strengths, rates and learning rates "
+                f"alone. Received: models 0 and {index} that differ at "
+                f"{_difference(signatures[0], signature)}"
+            )
+
+
+def _difference(a: str, b: str) -> str:
+    place = next(
+        (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y),
+        min(len(a), len(b)),
+    )
+    begin = max(0, place - 40)
+    return f"{a[begin : place + 20]!r} and {b[begin : place + 20]!r}"

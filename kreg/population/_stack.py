@@ -1,0 +1,153 @@
+"""`Stack`: which trial is which row of the engine, and which have stopped."""
+
+from typing import Any
+
+import numpy as np
+
+from kreg.population._options import Options
+from kreg.population._programs import Programs, padded
+from kreg.population._rows import Rows
+from kreg.population._template import Template
+
+
+class Stack:
+    """The rows of all trials: those in training, and those that stopped.
+
+    A trial that stops is copied out as it is; its row of the engine goes on
+    without anybody looking, until half the rows are like that and the rest
+    move to a smaller engine.
+
+    Args:
+        programs: `Programs`.
+        template: `Template`.
+        rows: `Rows` of all trials.
+        options: `Options`.
+    """
+
+    def __init__(
+        self,
+        programs: Programs,
+        template: Template,
+        rows: Rows,
+        options: Options,
+    ):
+        self._programs = programs
+        self._template = template
+        self._options = options
+        self.active = np.arange(rows.size)
+        self._stopped: dict[int, Rows] = {}
+        self._best: dict[int, tuple[list[Any], list[Any]]] = {}
+        self.has_best = False
+        self.engine = programs.engine(template, rows, options)
+        self._host: Rows | None = None
+
+    def read(self) -> Rows:
+        """Returns the rows of the trials in training, in their order."""
+        if self._host is None:
+            count = range(len(self.active))
+            self._host = self.engine.read().take(list(count))
+        return self._host
+
+    def write(self, rows: Rows) -> None:
+        """Sets the rows of the trials in training."""
+        self.engine.write(padded(rows, self.engine.size))
+        self._host = rows
+
+    def touched(self) -> None:
+        """Says that the engine has moved on."""
+        self._host = None
+
+    def row_of(self, trial: int) -> Rows:
+        """Returns the row of one trial, in training or stopped."""
+        if trial in self._stopped:
+            return self._stopped[trial]
+        return self.read().take([self._index(trial)])
+
+    def set_row(self, trial: int, row: Rows) -> None:
+        """Sets the row of one trial; see `flush`."""
+        if trial in self._stopped:
+            self._stopped[trial] = row
+        else:
+            self.read().put([self._index(trial)], row)
+
+    def flush(self) -> None:
+        """Sends to the engine what `set_row` changed."""
+        self.write(self.read())
+
+    def keep_best(self, improved: np.ndarray) -> None:
+        """Keeps the present weights of the trials that improved.
+
+        Args:
+            improved: Booleans, one for each trial in training.
+        """
+        mask = np.zeros(self.engine.size, bool)
+        mask[: len(improved)] = improved
+        self.engine.keep(mask)
+        self.has_best = True
+
+    def best_of(self, trial: int) -> tuple[list[Any], list[Any]]:
+        """Returns the weights and the state that were kept of a trial."""
+        if trial not in self._best:
+            self._copy_best([trial])
+        return self._best[trial]
+
+    def stop(self, trials: list[int]) -> None:
+        """Takes trials out of training, as they are now."""
+        if not trials:
+            return
+        self._copy_out(trials)
+        left = self.running
+        if left and len(left) * 2 <= len(self.active):
+            self._move(left)
+
+    def finish(self) -> None:
+        """Copies all that is left out of the engine, which may be reused."""
+        self._copy_out(self.running)
+
+    @property
+    def running(self) -> list[int]:
+        """The trials that have not stopped."""
+        return [int(t) for t in self.active if t not in self._stopped]
+
+    def _copy_out(self, trials: list[int]) -> None:
+        if self.has_best:
+            self._copy_best(trials)
+        rows = self.read()
+        for trial in trials:
+            self._stopped[trial] = rows.take([self._index(trial)])
+
+    def _move(self, left: list[int]) -> None:
+        index = [self._index(trial) for trial in left]
+        rows = self.read().take(index)
+        best = [self.best_of(t) for t in left] if self.has_best else []
+        self.engine = self._programs.engine(
+            self._template, rows, self._options
+        )
+        self.active = np.array(left)
+        self._host = rows
+        if best:
+            stacks = [
+                padded_arrays([np.stack(a) for a in zip(*p, strict=True)], self)
+                for p in zip(*best, strict=True)
+            ]
+            self.engine.restore_kept(*stacks)
+            for trial in left:
+                del self._best[trial]
+
+    def _copy_best(self, trials: list[int]) -> None:
+        weights, state = self.engine.kept()
+        for trial in trials:
+            index = self._index(trial)
+            self._best[trial] = (
+                [a[index] for a in weights],
+                [a[index] for a in state],
+            )
+
+    def _index(self, trial: int) -> int:
+        return int(np.flatnonzero(self.active == trial)[0])
+
+
+def padded_arrays(arrays: list[np.ndarray], stack: Stack) -> list[np.ndarray]:
+    """Returns arrays with copies of the last row, as many as the engine has."""
+    index = np.minimum(np.arange(stack.engine.size), len(arrays[0]) - 1)
+    return [array[index] for array in arrays]
