@@ -57,8 +57,14 @@ def config_tree(model: Any) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*includes a `lambda`.*")
         compiled = model.get_compile_config() if model.compiled else None
-    flags = [variable.trainable for variable in model.variables]
+    # Keras's Dropout(0) has no generator; its twin in kreg has.
+    flags = [v.trainable for v in model.variables if not is_seed(v)]
     return {"model": tree, "compile": compiled, "trainable": flags}
+
+
+def is_seed(variable: keras.Variable) -> bool:
+    """Tells whether a variable is the state of a random generator."""
+    return variable.name == "seed_generator_state"
 
 
 def has_config(model: Any) -> bool:

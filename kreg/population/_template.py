@@ -3,14 +3,18 @@
 import functools
 from typing import Any
 
-import keras
 import numpy as np
 
 from kreg import transforms
 from kreg._strengths import strengths
 from kreg.population._alignment import aligned
 from kreg.population._refusal import NotStackable, refuse_model
-from kreg.population._signature import config_tree, describe, read_strengths
+from kreg.population._signature import (
+    config_tree,
+    describe,
+    is_seed,
+    read_strengths,
+)
 
 
 class Template:
@@ -44,8 +48,8 @@ class Template:
         self.pairs = aligned(source, self.model)
         self.weights = _in_order(source, self.model, self.pairs)
         frozen = self.model.non_trainable_variables
-        self.state = [v for v in frozen if not _is_seed(v)]
-        self.seeds = [v for v in frozen if _is_seed(v)]
+        self.state = [v for v in frozen if not is_seed(v)]
+        self.seeds = [v for v in frozen if is_seed(v)]
         self.strengths = strengths(self.model)
         self.optimizer = self.model.optimizer
         if not self.optimizer.built:
@@ -92,6 +96,3 @@ def _in_order(source: Any, model: Any, pairs: list[Any]) -> list[Any]:
         raise NotStackable("its weights cannot be told apart by their layers")
     return ordered
 
-
-def _is_seed(variable: keras.Variable) -> bool:
-    return variable.name == "seed_generator_state"
