@@ -1,12 +1,13 @@
 """Callbacks in a population: each trial has copies of its own."""
 
 import copy
-from collections.abc import Sequence
+import functools
 from typing import Any
 
 import keras
 import numpy as np
 
+from kreg._validation import fail
 from kreg.population._rows import Rows
 from kreg.population._stack import Stack
 from kreg.population._trial_model import Loader, TrialModel
@@ -34,25 +35,37 @@ def needs_batches(callback: Any) -> bool:
         or getattr(callback, "frequency", None) == "epoch"
     )
     overridden = (
-        getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
+        getattr(type(callback), hook)
+        is not getattr(keras.callbacks.Callback, hook)
         for hook in _BATCH_HOOKS
     )
     return any(overridden) and not per_epoch
 
 
-def copies(callbacks: Sequence[Any] | None, trials: int) -> list[list[Any]]:
-    """Returns a deep copy of the callbacks for each trial.
+def for_each(given: Any, trials: int) -> list[list[Any]]:
+    """Returns the callbacks of each trial: copies, or those that were given.
+
+    Args:
+        given: Callbacks, or a list of them for each trial, or `None`.
+        trials: Integer. Number of trials.
 
     Raises:
-        ValueError: If one of them needs batch hooks.
+        ValueError: If one needs batch hooks, or there are too few lists.
     """
-    given = keras.tree.flatten(callbacks) if callbacks else []
-    for callback in given:
-        refuse_batch_hooks(callback)
-    return [[copy.deepcopy(c) for c in given] for _ in range(trials)]
+    is_each = isinstance(given, (list, tuple)) and any(
+        isinstance(held, (list, tuple)) for held in given
+    )
+    if is_each and len(given) != trials:
+        fail("callbacks", f"{trials} lists, one for each trial", given)
+    for callback in keras.tree.flatten(given) if given else ():
+        _refuse_batch_hooks(callback)
+    if is_each:
+        return [list(held) for held in given]
+    flat = keras.tree.flatten(given) if given else []
+    return [[copy.deepcopy(c) for c in flat] for _ in range(trials)]
 
 
-def refuse_batch_hooks(callback: Any) -> None:
+def _refuse_batch_hooks(callback: Any) -> None:
     """Raises `ValueError` if `callback` is to be called at every batch."""
     if needs_batches(callback):
         raise ValueError(
@@ -86,7 +99,7 @@ class TrialCallbacks:
         self._loaded: tuple[int, Rows] | None = None
         self._is_dirty = False
         self.models = [
-            TrialModel(lambda trial=trial: self._load(trial))
+            TrialModel(functools.partial(self._load, trial))
             for trial in range(len(callbacks))
         ]
         for trial, held in enumerate(callbacks):

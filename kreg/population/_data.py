@@ -124,9 +124,7 @@ class Batches:
 
     def _begin(self) -> Iterator[Any]:
         if _is_indexed(self.data):
-            source: Any = (
-                self.data[i] for i in range(len(self.data))
-            )
+            source: Any = (self.data[i] for i in range(len(self.data)))
         else:
             source = iter(self.data)
         for batch in source:

@@ -28,6 +28,10 @@ class Engine:
         self.forward = Forward(template)
         self.optimizer = template.optimizer
         self.traces = 0
+        self.weights: list[Any]
+        self.state: list[Any]
+        self.seeds: list[Any]
+        self.optimizer_state: list[Any]
         self.write(rows)
         self._blank_metrics = [
             jnp.repeat(jnp.asarray(v.value)[None], self.size, 0)
@@ -47,22 +51,10 @@ class Engine:
 
     def train(self, data: Any, full: Any, rest: Any) -> None:
         """Trains on batches of `data`, given as the rows of each."""
-        carry = (
-            self.weights,
-            self.state,
-            self.seeds,
-            self.optimizer_state,
-            self.metrics,
-            self.totals,
-        )
-        (
-            self.weights,
-            self.state,
-            self.seeds,
-            self.optimizer_state,
-            self.metrics,
-            self.totals,
-        ) = self._train(carry, data, full, rest)
+        model = (self.weights, self.state, self.seeds, self.optimizer_state)
+        carry = (*model, self.metrics, self.totals)
+        model, self.metrics, self.totals = self._train(carry, data, full, rest)
+        self.weights, self.state, self.seeds, self.optimizer_state = model
 
     def test(self, data: Any, full: Any, rest: Any) -> None:
         """Measures batches of `data` at inference."""
@@ -149,7 +141,8 @@ class Engine:
             carry, _ = jax.lax.scan(step, carry, full)
         if rest is not None:
             carry, _ = step(carry, rest)
-        return carry
+        *model, metrics, totals = carry
+        return model, metrics, totals
 
     def _test_all(
         self, model: Any, sums: Any, data: Any, full: Any, rest: Any
@@ -198,7 +191,11 @@ class Engine:
 
         def one(model: Any, sums: Any, index: Any) -> Any:
             mine = _take(data, index) if own_data else batch
-            _, _, _, metrics, totals = self.forward(*model, *sums, mine, False)
+            weights, state, seeds = model
+            metrics, totals = sums
+            _, _, _, metrics, totals = self.forward(
+                weights, state, seeds, metrics, totals, mine, False
+            )
             return metrics, totals
 
         axes = ((0, 0, self._seed_axis), 0, 0 if own_data else None)
@@ -216,7 +213,10 @@ class Engine:
     def _predict_all(self, model: Any, x: Any) -> Any:
         axes = (0, 0, self._seed_axis)
         return jax.vmap(
-            lambda *model: self.forward.predict(*model, x), in_axes=axes
+            lambda weights, state, seeds: self.forward.predict(
+                weights, state, seeds, x
+            ),
+            in_axes=axes,
         )(*model)
 
     @property

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kreg._mapping import mapped
 from kreg.population._forward import Forward, Totals
+from kreg.population._options import Options
 from kreg.population._rows import Rows
 from kreg.population._template import Template
 from kreg.population._updates_tensorflow import Updates
@@ -22,7 +23,7 @@ class Engine:
         options: `Options`.
     """
 
-    def __init__(self, template: Template, rows: Rows, options: Any):
+    def __init__(self, template: Template, rows: Rows, options: Options):
         self.size = rows.size
         self.options = options
         self.forward = Forward(template)
@@ -49,8 +50,6 @@ class Engine:
         self._train_step = tf.function(self._train_step_graph, **step)
         self._test_step = tf.function(self._test_step_graph, **step)
 
-    # What the population asks for.
-
     def reset_metrics(self) -> None:
         for variable, blank in zip(
             self.metrics, self.blank_metrics, strict=True
@@ -60,24 +59,30 @@ class Engine:
             total.assign(tf.zeros_like(total))
 
     def train(self, data: Any, full: Any, rest: Any) -> None:
+        """Trains on batches of `data`, given as the rows of each."""
         self._train(data, full, rest)
 
     def test(self, data: Any, full: Any, rest: Any) -> None:
+        """Measures batches of `data` at inference."""
         self._test(data, full, rest)
 
     def results(self) -> dict[str, np.ndarray]:
+        """Returns the logs of an epoch, one value a trial."""
         return {key: value.numpy() for key, value in self._results().items()}
 
     def predict(self, x: Any) -> Any:
+        """Returns the outputs of all trials at inference."""
         return keras.tree.map_structure(np.asarray, self._predict(x))
 
     def to_device(self, tree: Any) -> Any:
+        """Returns arrays as arrays of the backend."""
         return keras.tree.map_structure(
             lambda leaf: None if leaf is None else tf.convert_to_tensor(leaf),
             tree,
         )
 
     def read(self) -> Rows:
+        """Returns the state of all trials."""
         seeds = [variable.numpy() for variable in self.seeds]
         if self.options.shared_seeds:
             seeds = [np.repeat(s[None], self.size, 0) for s in seeds]
@@ -89,6 +94,7 @@ class Engine:
         )
 
     def write(self, rows: Rows) -> None:
+        """Sets the state of all trials."""
         _assign(self.state, rows.state)
         shared = self.options.shared_seeds
         _assign(self.seeds, rows.first_seeds if shared else rows.seeds)
@@ -114,6 +120,7 @@ class Engine:
             kept.assign(tf.where(mask, variable, kept))
 
     def kept(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Returns what was kept: weights, and state."""
         values = [variable.numpy() for variable in self._kept]
         count = len(self.weights)
         return values[:count], values[count:]
@@ -121,6 +128,7 @@ class Engine:
     def restore_kept(
         self, weights: list[np.ndarray], state: list[np.ndarray]
     ) -> None:
+        """Sets what was kept."""
         self.keep(np.ones(self.size, bool))
         _assign(self._kept, [*weights, *state])
 

@@ -27,10 +27,10 @@ class Feed:
         self.seed = seed
         self.shuffle = arguments["shuffle"]
         self.splits: list[tuple[np.ndarray, np.ndarray]] | None = None
+        self.validation: Any = _validation(arguments)
         x, y = arguments["x"], arguments["y"]
         if y is None and not _batches.is_arrays(x):
             self.training: Any = _batches_of(arguments)
-            self.validation = _validation(arguments)
             return
         _refuse_nothing(x)
         weights = weighted(
@@ -39,14 +39,13 @@ class Feed:
         size = arguments["batch_size"]
         tree = standardized((x, y, weights))
         share = arguments["validation_split"]
-        self.validation = _validation(arguments)
         if arguments["splits"] is not None:
             self._split(arguments, trials)
-            self.validation = Arrays(*tree, _validation_size(arguments))
+            self.validation = _arrays(tree, _validation_size(arguments))
         elif share and self.validation is None:
             tree, held_out = _divided(tree, share)
-            self.validation = Arrays(*held_out, _validation_size(arguments))
-        self.training = Arrays(*tree, size)
+            self.validation = _arrays(held_out, _validation_size(arguments))
+        self.training = _arrays(tree, size)
 
     @property
     def has_own_data(self) -> bool:
@@ -135,13 +134,21 @@ def folds(
     ]
 
 
+def _arrays(tree: Any, batch_size: int) -> Arrays:
+    x, y, sample_weight = tree
+    return Arrays(x, y, sample_weight, batch_size)
+
+
 def _batches_of(arguments: dict[str, Any]) -> Batches:
     for name in ("sample_weight", "class_weight", "splits"):
         if arguments[name] is not None:
             fail(name, "`None` where `x` is not arrays", arguments[name])
     if arguments["validation_split"]:
-        fail("validation_split", "0 where `x` is not arrays",
-             arguments["validation_split"])
+        fail(
+            "validation_split",
+            "0 where `x` is not arrays",
+            arguments["validation_split"],
+        )
     return Batches(arguments["x"], arguments["steps_per_epoch"], "x")
 
 

@@ -11,9 +11,6 @@ from kreg.population._callbacks import TrialCallbacks
 from kreg.population._feeding import Feed
 from kreg.population._stack import Stack
 
-# What happens at the end of an epoch, for whoever watches from outside.
-EpochHook = Any
-
 
 class Fitting:
     """Trains the trials of one population through the epochs of one `fit`.
@@ -43,13 +40,37 @@ class Fitting:
         self.best: dict[int, float] = {}
         self.best_epochs: dict[int, int] = {}
 
-    def begin(self) -> None:
-        """Calls `on_train_begin` of the trials' callbacks."""
+    def run(
+        self,
+        epochs: range,
+        validation_freq: int,
+        keep_best: tuple[str, str] | None,
+        verbose: int,
+    ) -> None:
+        """Trains through the epochs, or until all trials have stopped.
+
+        Args:
+            epochs: Range of the numbers of the epochs.
+            validation_freq: Integer. Validates every so many epochs.
+            keep_best: Name and mode of the log that says which epoch of a
+                trial is its best, or `None`.
+            verbose: 0, or 1 for a line an epoch.
+        """
         self._call("on_train_begin", None)
         self.callbacks.flush()
-
-    def end(self) -> None:
-        """Ends the training: all trials are out of the engine after it."""
+        for number in epochs:
+            begin = time.monotonic()
+            has_data = self.feed.validation is not None
+            logs = self.epoch(
+                number, has_data and (number + 1) % validation_freq == 0
+            )
+            if keep_best is not None:
+                self.keep_best(number, logs, *keep_best)
+            if verbose:
+                print(line(number, epochs.stop, logs, begin))
+            self.stack.stop(self._stopped)
+            if not self.stack.running:
+                break
         self.stack.finish()
         for trial in range(len(self.histories)):
             self.callbacks.call("on_train_end", trial, None)
@@ -138,10 +159,6 @@ class Fitting:
                 self.best_epochs[int(trial)] = number
         if improved.any():
             self.stack.keep_best(improved)
-
-    def stop(self) -> None:
-        """Takes out the trials that stopped in the last epoch."""
-        self.stack.stop(self._stopped)
 
     def _call(self, hook: str, *arguments: Any) -> None:
         if self.callbacks:

@@ -46,7 +46,7 @@ class Forward:
         seeds: list[Any],
         metrics: list[Any],
         totals: Totals,
-        batch: tuple[Any, Any, Any],
+        batch: Any,
         training: bool,
     ) -> tuple[Any, list[Any], list[Any], list[Any], Totals]:
         """Returns the loss and the new `state, seeds, metrics, totals`."""

@@ -36,6 +36,6 @@ def resolved_jit(value: bool | str) -> bool:
         fail("jit_compile", '`True`, `False` or `"auto"`', value)
     if keras.backend.backend() != "tensorflow":
         return False
-    import tensorflow as tf
+    from kreg.population._devices_tensorflow import has_gpu
 
-    return bool(tf.config.list_physical_devices("GPU"))
+    return has_gpu()

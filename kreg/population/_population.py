@@ -1,6 +1,5 @@
 """`Population`: many variants of one model, trained as one."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,23 +7,16 @@ import keras
 import numpy as np
 
 from kreg._validation import check_count, fail
-from kreg.population import _building, _initial
-from kreg.population._callbacks import (
-    TrialCallbacks,
-    copies,
-    refuse_batch_hooks,
-)
+from kreg.population import _building, _initial, _measuring
+from kreg.population._callbacks import TrialCallbacks, for_each
 from kreg.population._data import Arrays
 from kreg.population._feeding import Feed
-from kreg.population._fitting import Fitting, line
+from kreg.population._fitting import Fitting
 from kreg.population._options import Options, resolved_jit
 from kreg.population._programs import Programs
-from kreg.population._rows import Rows, stacked
-from kreg.population._signature import describe, has_config
 from kreg.population._stack import Stack
-from kreg.population._template import Template
 from kreg.population._trial_model import Loader
-from kreg.population._unstacking import written
+from kreg.population._trials import Trials
 
 
 class Population:
@@ -73,12 +65,10 @@ class Population:
     Example:
 
     >>> def build():
+    ...     penalty = kreg.regularizers.L2(0.0)
     ...     model = keras.Sequential([
     ...         keras.Input((4,)),
-    ...         keras.layers.Dense(
-    ...             8, "relu", kernel_regularizer=kreg.regularizers.L2(0.0)
-    ...         ),
-    ...         keras.layers.Dense(1),
+    ...         keras.layers.Dense(1, kernel_regularizer=penalty, name="d"),
     ...     ])
     ...     model.compile("adam", "mse")
     ...     return model
@@ -89,8 +79,7 @@ class Population:
     >>> histories = population.fit(x, y, validation_split=0.5, epochs=2)
     >>> [len(history["val_data_loss"]) for history in histories]
     [2, 2, 2]
-    >>> model = population.unstack(1)
-    >>> round(kreg.strengths(model)["dense/kernel_regularizer/l2"].value, 4)
+    >>> kreg.strengths(population.unstack(1))["d/kernel_regularizer/l2"].value
     0.01
     """
 
@@ -103,28 +92,24 @@ class Population:
         programs: Programs | None = None,
     ):
         self.seed = seed
-        self._values = values
-        self._build: Callable[[], Any] | None = None
+        build: Callable[[], Any] | None = None
         if callable(models_or_build) and not isinstance(
             models_or_build, keras.Model
         ):
             self.size = _building.count_of(values)
-            self._build = models_or_build
-            self._models = [_building.built_once(models_or_build, seed)]
+            build = models_or_build
+            models = [_building.built_once(models_or_build, seed)]
         else:
-            self._models = _building.built_models(models_or_build, values)
-            self.size = len(self._models)
-        self._programs = programs or Programs()
+            models = _building.built_models(models_or_build, values)
+            self.size = len(models)
         self._jit = resolved_jit(jit_compile)
-        self._template: Template | None = None
-        self._rows: Rows | None = None
-        self._stack: Stack | None = None
+        self._programs = programs or Programs()
+        self._trials = Trials(models, build, values or {}, seed, self.size)
         self.histories: list[dict[str, list[float]]] = [
             {} for _ in range(self.size)
         ]
         self.failures: dict[int, str] = {}
         self.best_epochs: dict[int, int] = {}
-        self._best: dict[int, tuple[list[Any], list[Any]]] = {}
 
     def fit(
         self,
@@ -178,7 +163,7 @@ class Population:
             sample_weight: Optional weights of the samples.
             initial_epoch: Integer. Number of the first epoch.
             steps_per_epoch: Integer. Batches in an epoch of a dataset.
-            validation_steps: The same, for validation.
+            validation_steps: Integer. Likewise, for validation.
             validation_batch_size: Integer. Defaults to as many as fit, at
                 most `1024`.
             validation_freq: Integer. Validates every so many epochs.
@@ -203,12 +188,12 @@ class Population:
         )
         if mode not in ("min", "max"):
             fail("mode", '"min" or "max"', mode)
-        each = self._callbacks(callbacks)
+        each = for_each(callbacks, self.size)
         feed = Feed(self.seed, self.size, arguments)
         self.prepare(feed.training.example())
         stack = self._new_stack(feed.has_own_data)
         params = {"verbose": verbose, "epochs": epochs, "steps": None}
-        loader = Loader(self._template)
+        loader = Loader(self._trials.template)
         fitting = Fitting(
             stack,
             feed,
@@ -216,28 +201,20 @@ class Population:
             self.histories,
             self.failures,
         )
-        fitting.begin()
-        for epoch in range(initial_epoch, epochs):
-            begin = time.monotonic()
-            validate = feed.validation is not None and (
-                (epoch + 1) % validation_freq == 0
-            )
-            logs = fitting.epoch(epoch, validate)
-            if keep_best is not None:
-                fitting.keep_best(epoch, logs, keep_best, mode)
-            if verbose:
-                print(line(epoch, epochs, logs, begin))
-            fitting.stop()
-            if not stack.running:
-                break
-        fitting.end()
-        self._take_over(fitting)
+        fitting.run(
+            range(initial_epoch, epochs),
+            validation_freq,
+            None if keep_best is None else (keep_best, mode),
+            verbose,
+        )
+        self._trials.take_over(stack, fitting.best_epochs)
+        self.best_epochs.update(fitting.best_epochs)
         return self.histories
 
     @property
     def values(self) -> dict[str, np.ndarray]:
         """Each Strength's value, and the learning rate, for all trials."""
-        return _initial.values_of(*self._prepared())
+        return _initial.values_of(self._trials.template, self._trials.rows)
 
     def set_values(self, values: Mapping[str, Sequence[float]]) -> None:
         """Sets Strengths or learning rates of all trials.
@@ -248,10 +225,7 @@ class Population:
         Raises:
             ValueError: If a path matches nothing, or a value is out of range.
         """
-        template, rows = self._prepared()
-        if _building.count_of(values) != self.size:
-            fail("values", f"{self.size} values for each path", values)
-        _initial.set_values(template, rows, values)
+        self._trials.set_values(values)
 
     def evaluate(
         self, x: Any, y: Any = None, sample_weight: Any = None
@@ -269,11 +243,7 @@ class Population:
         """
         data = Arrays(x, y, sample_weight, 1024)
         self.prepare(data.example())
-        stack = self._new_stack(own_data=False)
-        stack.engine.reset_metrics()
-        for piece in data.pieces(stack.engine, np.arange(data.size)):
-            stack.engine.test(*piece)
-        results = stack.engine.results()
+        results = _measuring.measured(self._new_stack().engine, data)
         return {key: value[: self.size] for key, value in results.items()}
 
     def predict(self, x: Any, batch_size: int = 1024) -> Any:
@@ -287,15 +257,8 @@ class Population:
             Array `(trials, samples, ...)`, or a nested structure of them.
         """
         data = Arrays(x, None, None, check_count(batch_size, "batch_size"))
-        self._prepared()
-        engine = self._new_stack(own_data=False).engine
-        parts = [
-            engine.predict(engine.to_device(data.rows(begin)[0]))
-            for begin in range(0, data.size, batch_size)
-        ]
-        return keras.tree.map_structure(
-            lambda *arrays: np.concatenate(arrays, 1)[: self.size], *parts
-        )
+        outputs = _measuring.predicted(self._new_stack().engine, data)
+        return keras.tree.map_structure(lambda a: a[: self.size], outputs)
 
     def unstack(self, trial: int, best: bool = False) -> Any:
         """Returns one trial as an ordinary compiled Keras model.
@@ -311,20 +274,10 @@ class Population:
                 `keep_best` of `fit` kept them.
 
         Raises:
-            ValueError: If there is no such trial, or nothing was kept of it.
+            IndexError: If there is no such trial.
+            ValueError: If no best epoch was kept.
         """
-        if not -self.size <= trial < self.size:
-            fail("trial", f"an integer below {self.size}", trial)
-        trial %= self.size
-        template, rows = self._prepared()
-        row = rows.take([trial])
-        if best:
-            if trial not in self._best:
-                fail("best", "`False` where `fit` had no `keep_best`", best)
-            weights, state = self._best[trial]
-            row.weights = [a[None] for a in weights]
-            row.state = [a[None] for a in state]
-        return written(template, row, self._model_for(trial))
+        return self._trials.unstacked(range(self.size)[trial], best)
 
     def prepare(self, example: Any) -> None:
         """Builds the models and stacks them, if that is not done yet.
@@ -336,85 +289,9 @@ class Population:
             NotStackable: If the models cannot be trained as one.
             ValueError: If they differ in more than strengths.
         """
-        if self._rows is not None:
-            return
-        for model in self._models:
-            _building.build_for(model, example[0])
-        described = [describe(model) for model in self._models]
-        _refuse_different([d.signature for d in described])
-        source = self._models[0]
-        template = self._programs.template(
-            described[0].signature,
-            lambda: Template(source, translate=has_config(source)),
-        )
-        _building.build_metrics(template.model, example)
-        if self._build is None:
-            rows = _initial.rows_of_models(template, self._models, described)
-        else:
-            row = _initial.row_of_model(template, source)
-            rows = row.take(np.zeros(self.size, int))
-            _initial.set_values(template, rows, self._values)
-        self._template, self._rows = template, rows
+        self._trials.prepare(example, self._programs)
 
-    def _prepared(self) -> tuple[Template, Rows]:
-        if self._template is None or self._rows is None:
-            raise RuntimeError(
-                "This population has seen no data yet, and its models may not "
-                "be built. Call `fit`, `evaluate` or `prepare` first."
-            )
-        return self._template, self._rows
-
-    def _new_stack(self, own_data: bool) -> Stack:
-        template, rows = self._prepared()
+    def _new_stack(self, own_data: bool = False) -> Stack:
+        rows = self._trials.rows
         options = Options(rows.seeds_are_shared, own_data, self._jit)
-        return Stack(self._programs, template, rows, options)
-
-    def _callbacks(self, given: Any) -> list[list[Any]]:
-        is_each = isinstance(given, (list, tuple)) and any(
-            isinstance(held, (list, tuple)) for held in given
-        )
-        if not is_each:
-            return copies(given, self.size)
-        if len(given) != self.size:
-            fail("callbacks", f"{self.size} lists, one for each trial", given)
-        for held in given:
-            for callback in held:
-                refuse_batch_hooks(callback)
-        return [list(held) for held in given]
-
-    def _take_over(self, fitting: Fitting) -> None:
-        stack = fitting.stack
-        rows = [stack.row_of(trial) for trial in range(self.size)]
-        self._rows = stacked(rows)
-        self.best_epochs.update(fitting.best_epochs)
-        if stack.has_best:
-            for trial in fitting.best_epochs:
-                self._best[trial] = stack.best_of(trial)
-
-    def _model_for(self, trial: int) -> Any:
-        if self._build is None:
-            return self._models[trial]
-        model = _building.built_once(self._build, self.seed)
-        if not model.built:
-            model.build(self._models[0].input_shape)
-        return model
-
-
-def _refuse_different(signatures: list[str]) -> None:
-    for index, signature in enumerate(signatures):
-        if signature != signatures[0]:
-            raise ValueError(
-                "Invalid value for argument `models_or_build`. Expected "
-                "models that differ in strengths, rates and learning rates "
-                f"alone. Received: models 0 and {index} that differ at "
-                f"{_difference(signatures[0], signature)}"
-            )
-
-
-def _difference(a: str, b: str) -> str:
-    place = next(
-        (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y),
-        min(len(a), len(b)),
-    )
-    begin = max(0, place - 40)
-    return f"{a[begin : place + 20]!r} and {b[begin : place + 20]!r}"
+        return Stack(self._programs, self._trials.template, rows, options)

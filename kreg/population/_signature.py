@@ -111,7 +111,8 @@ def _strength_names(
         cls = keras.saving.get_registered_object(registered_name)
         held: dict[str, Any] = {}
         if isinstance(cls, type) and issubclass(cls, keras.layers.Layer):
-            held = vars(cls.from_config(dict(config)))  # type: ignore[attr-defined]
+            instance: Any = cls.from_config(dict(config))  # type: ignore[attr-defined]
+            held = dict(vars(instance))
         _NAMES[registered_name] = tuple(
             name for name, value in held.items() if isinstance(value, Strength)
         )

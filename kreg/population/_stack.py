@@ -120,9 +120,7 @@ class Stack:
         index = [self._index(trial) for trial in left]
         rows = self.read().take(index)
         best = [self.best_of(t) for t in left] if self.has_best else []
-        self.engine = self._programs.engine(
-            self._template, rows, self._options
-        )
+        self.engine = self._programs.engine(self._template, rows, self._options)
         self.active = np.array(left)
         self._host = rows
         if best:

@@ -95,4 +95,3 @@ def _in_order(source: Any, model: Any, pairs: list[Any]) -> list[Any]:
     if {id(v) for v in ordered} != own:
         raise NotStackable("its weights cannot be told apart by their layers")
     return ordered
-

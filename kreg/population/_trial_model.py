@@ -9,6 +9,7 @@ from keras import ops
 from kreg.population._rows import Rows
 from kreg.population._template import Template
 
+
 class Loader:
     """One model that holds the state of whichever trial is looked at.
 
@@ -72,13 +73,13 @@ class TrialModel:
     def jax_state_sync(self) -> None:
         """Does nothing: what is loaded is up to date."""
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:
         # What checks for a Keras model gets one.
         return keras.Model
 
     @property
-    def __dict__(self) -> Any:
+    def __dict__(self) -> Any:  # type: ignore[override]
         return vars(self._load())
 
     def __getattr__(self, name: str) -> Any:

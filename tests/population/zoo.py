@@ -24,9 +24,7 @@ def conv(l2=0.0, learning_rate=1e-2):
     model = keras.Sequential(
         [
             keras.Input((8, 8, 2)),
-            layers.Conv2D(
-                4, 3, kernel_regularizer=keras.regularizers.L2(l2)
-            ),
+            layers.Conv2D(4, 3, kernel_regularizer=keras.regularizers.L2(l2)),
             layers.BatchNormalization(),
             layers.ReLU(),
             layers.MaxPooling2D(),
@@ -56,9 +54,7 @@ def attention(l2=0.0, learning_rate=1e-3):
     hidden = layers.LayerNormalization()(layers.Add()([hidden, inputs]))
     hidden = layers.GlobalAveragePooling1D()(hidden)
     model = keras.Model(inputs, layers.Dense(4)(hidden))
-    return compiled(
-        model, OPTIMIZERS.AdamW(learning_rate, weight_decay=0.01)
-    )
+    return compiled(model, OPTIMIZERS.AdamW(learning_rate, weight_decay=0.01))
 
 
 def two_ends(l2=0.0, learning_rate=1e-3):
