@@ -67,9 +67,7 @@ class BayesianOptimizationOracle(
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Returns the values of the next trial."""
         space = self._tunable()
-        completed = [
-            t for t in self.trials.values() if t.status == "COMPLETED"
-        ]
+        completed = [t for t in self.trials.values() if t.status == "COMPLETED"]
         running = list(self.ongoing_trials.values())
         initial = self.num_initial_points or max(3 * len(space), 3)
         known = len(completed)

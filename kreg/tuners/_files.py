@@ -31,7 +31,7 @@ def replace(path: str, write: Callable[[str], Any]) -> None:
         write(temporary)
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:  # h5py raises both
-        _remove(temporary)
+        remove(temporary)
         code = getattr(error, "errno", None) or errno.EIO
         reason = getattr(error, "strerror", None) or str(error)
         raise StorageError(
@@ -87,7 +87,8 @@ def make_folder(path: str) -> None:
         ) from error
 
 
-def _remove(path: str) -> None:
+def remove(path: str) -> None:
+    """Removes a file, if there is one that can be removed."""
     try:
         os.remove(path)
     except OSError:

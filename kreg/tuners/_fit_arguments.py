@@ -1,7 +1,7 @@
 """The arguments of `search`, which are those of `model.fit`."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
@@ -22,6 +22,13 @@ def by_name(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     return {**given, **kwargs}
 
 
+def callbacks_of(given: Any) -> list[Any]:
+    """Returns the callbacks as a list, also of a bare one."""
+    if given is None:
+        return []
+    return list(given) if isinstance(given, (list, tuple)) else [given]
+
+
 def has_validation(fit: Mapping[str, Any], folds: int | None) -> bool:
     """Tells whether there will be `val_loss`."""
     split = fit.get("validation_split") or 0.0
@@ -34,7 +41,7 @@ def training_data(fit: Mapping[str, Any]) -> tuple[Any, ...] | None:
     x, y = fit.get("x"), fit.get("y")
     if y is None or not _are_arrays(x, y):
         return None
-    data = (x, y)
+    data: tuple[Any, ...] = (x, y)
     if fit.get("sample_weight") is not None:
         data += (fit["sample_weight"],)
     split = fit.get("validation_split") or 0.0
@@ -50,8 +57,8 @@ def a_few_samples(fit: Mapping[str, Any], count: int = 8) -> Any:
     x, y = fit.get("x"), fit.get("y")
     if y is not None and _are_arrays(x, y):
         return keras.tree.map_structure(lambda a: a[:count], (x, y))
-    if iter(x) is x if hasattr(x, "__iter__") else True:
-        return None  # a generator
+    if not isinstance(x, Iterable) or iter(x) is x:
+        return None  # a generator would be used up
     batch = next(iter(x), None)
     if isinstance(batch, (tuple, list)) and len(batch) >= 2:
         first = tuple(batch[:2])
@@ -62,4 +69,3 @@ def a_few_samples(fit: Mapping[str, Any], count: int = 8) -> Any:
 def _are_arrays(x: Any, y: Any) -> bool:
     flat = keras.tree.flatten((x, y))
     return all(hasattr(a, "shape") and hasattr(a, "__getitem__") for a in flat)
-

@@ -81,7 +81,9 @@ def take(fit: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
     given = {n: fit[n] for n in names if fit.get(n) is not None}
 
     def rows_of(name: str, chosen: np.ndarray) -> Any:
-        return keras.tree.map_structure(lambda a: a[chosen], given[name])
+        return keras.tree.map_structure(
+            lambda a: np.asarray(a)[chosen], given[name]
+        )
 
     held_out = tuple(rows_of(name, validation) for name in given)
     return {

@@ -1,6 +1,6 @@
 """The points of a search space, one after another."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras_tuner
@@ -28,7 +28,7 @@ def points(space: Any) -> Iterator[Values]:
 
 
 def _points(
-    ordered: list[tuple[Any, list[Any]]], index: int, chosen: Any
+    ordered: Sequence[tuple[Any, Any]], index: int, chosen: Any
 ) -> Iterator[Values]:
     if index == len(ordered):
         yield dict(chosen.values)
@@ -49,10 +49,16 @@ def is_finite(space: Any) -> bool:
     return all(hp.step is not None for hp in floats)
 
 
-def count_points(space: Any, limit: int) -> int:
-    """Returns how many points a finite space has; stops at `limit`."""
-    # Int ranges in full, not the ten points that the grid takes of them.
-    ordered = [(hp, _all_values(hp)) for hp in space]
+def count_points(space: Any, limit: int, of_grid: bool) -> int:
+    """Returns how many points a finite space has; stops at `limit`.
+
+    Args:
+        space: List of hyperparameters.
+        limit: Integer.
+        of_grid: Boolean: count ten points of each range only.
+    """
+    values_of = _values if of_grid else _all_values
+    ordered = [(hp, values_of(hp)) for hp in space]
     found = _points(ordered, 0, keras_tuner.HyperParameters())
     return sum(1 for _ in zip(range(limit), found, strict=False))
 

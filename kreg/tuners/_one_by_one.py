@@ -11,7 +11,7 @@ import keras_tuner
 import numpy as np
 
 from kreg.callbacks import OverfitMonitor
-from kreg.tuners import _files, _fit_arguments, _folds, _seeds, _snapshot
+from kreg.tuners import _files, _fit_arguments, _folds, _seeds
 from kreg.tuners._outcomes import outcome_of
 from kreg.tuners._recorder import Recorder
 from kreg.tuners._runs import Logs, Outcome, Run
@@ -30,20 +30,12 @@ class OneByOne:
         objective: `keras_tuner.Objective` that says which epoch is the best.
         positional: Integer: how many arguments `search` was given without
             names, for a `HyperModel.fit` that calls them otherwise than Keras.
-        hooks: Function of a run that returns callbacks that come last.
     """
 
-    def __init__(
-        self,
-        hypermodel: Any,
-        objective: Any,
-        positional: int,
-        hooks: Callable[[Run], list[Any]],
-    ):
+    def __init__(self, hypermodel: Any, objective: Any, positional: int):
         self._hypermodel = hypermodel
         self._objective = objective
         self._positional = positional
-        self._hooks = hooks
         self._count = 0
 
     def can_train(
@@ -52,8 +44,10 @@ class OneByOne:
         """Returns `None`: it can."""
         return None
 
-    def capacity(self, model: Any, fit: Mapping[str, Any]) -> int:
-        """Returns 1: several models at once would only take memory."""
+    def at_once(
+        self, model: Any, fit: Mapping[str, Any], population: Any
+    ) -> int:
+        """Returns 1: a trial more is better chosen when this one is known."""
         return 1
 
     def train(
@@ -126,7 +120,6 @@ class OneByOne:
         arguments["callbacks"] = [
             *self._monitors(run, arguments),
             *run.callbacks,
-            *self._hooks(run),
             recorder,
         ]
         ours = {
@@ -135,9 +128,10 @@ class OneByOne:
             "initial_epoch": recorder.next_epoch,
         }
         if self._has_own_fit():  # it may take no other than it was given
-            ours = {k: v for k, v in ours.items() if k in fit}
-            if run.initial_epoch:
-                ours["initial_epoch"] = run.initial_epoch
+            if run.has_own_epochs:
+                del ours["verbose"]
+            else:
+                ours = {}
         arguments.update(ours)
         first = list(arguments)[: self._positional]
         args = [arguments.pop(name) for name in first]
@@ -155,8 +149,7 @@ class OneByOne:
         return [OverfitMonitor(train_data=data, seed=0)]
 
     def _has_own_fit(self) -> bool:
-        fit = type(self._hypermodel).fit
-        return fit is not keras_tuner.HyperModel.fit
+        return has_own_fit(self._hypermodel)
 
     def _outcome(self, state: dict[str, Any]) -> Outcome:
         return outcome_of(
@@ -165,6 +158,12 @@ class OneByOne:
             self._objective,
             state["strengths"],
         )
+
+
+def has_own_fit(hypermodel: Any) -> bool:
+    """Tells whether the user wrote how to fit."""
+    stock = keras_tuner.HyperModel.fit
+    return getattr(type(hypermodel), "fit", stock) is not stock
 
 
 def _logs_of(result: Any, objective: Any) -> list[dict[str, float]]:

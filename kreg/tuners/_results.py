@@ -22,7 +22,7 @@ class TrialResult:
     Attributes:
         trial_id: String.
         hyperparameters: Dict of the values that were tried.
-        score: Float: the objective at the best epoch, the mean over
+        objective: Float: its value at the best epoch, the mean over
             executions and folds; `None` if the trial failed.
         spread: Float: the standard deviation over executions and folds;
             `None` if there was one run alone.
@@ -39,7 +39,7 @@ class TrialResult:
 
     trial_id: str
     hyperparameters: dict[str, Any]
-    score: float | None
+    objective: float | None
     spread: float | None
     generalization_gap: float | None
     verdict: Verdict | None
@@ -72,7 +72,7 @@ def read(folder: str, trial: Any) -> TrialResult:
     return TrialResult(
         trial_id=trial.trial_id,
         hyperparameters=dict(trial.hyperparameters.values),
-        score=float(trial.score) if is_scored else None,
+        objective=float(trial.score) if is_scored else None,
         spread=record.get("spread"),
         generalization_gap=record.get("generalization_gap"),
         verdict=None if verdict is None else Verdict.from_json(verdict),
@@ -82,6 +82,19 @@ def read(folder: str, trial: Any) -> TrialResult:
         strengths=record.get("strengths", {}),
         scores=tuple(record.get("scores", ())),
     )
+
+
+def lines_of(result: TrialResult) -> list[str]:
+    """Returns what KerasTuner's summary of a trial does not say."""
+    lines = []
+    if result.spread is not None:
+        runs = len(result.scores)
+        lines.append(f"Spread: {result.spread:.4g} over {runs} runs")
+    if result.generalization_gap is not None:
+        lines.append(f"Generalization gap: {result.generalization_gap:.4g}")
+    if result.verdict is not None:
+        lines.append(f"Verdict: {result.verdict}")
+    return lines
 
 
 def ranked(
@@ -106,7 +119,7 @@ def ranked(
 
     def key(result: TrialResult) -> tuple[float, ...]:
         if by == "objective":
-            return _last_if_none(result.score, sign)
+            return _last_if_none(result.objective, sign)
         if by == "spread":
             return _last_if_none(result.spread)
         gap = _last_if_none(result.generalization_gap)

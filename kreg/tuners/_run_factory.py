@@ -10,6 +10,7 @@ import keras
 import keras_tuner
 
 from kreg.tuners import _folds, _seeds
+from kreg.tuners._hooks import hooks_of
 from kreg.tuners._runs import Run
 
 
@@ -21,7 +22,6 @@ class RunFactory:
         fit: The arguments of `search`, by name.
         callbacks: List of the callbacks of `search`.
         rows: List of the rows of each fold, or `None` without folds.
-        keeps_last: Boolean: whether trials will go on from the last epoch.
     """
 
     def __init__(
@@ -30,14 +30,19 @@ class RunFactory:
         fit: Mapping[str, Any],
         callbacks: Sequence[Any],
         rows: list[_folds.Rows] | None,
-        keeps_last: bool,
     ):
         self._tuner = tuner
         self._epochs = int(fit.get("epochs") or 1)
-        self._initial_epoch = int(fit.get("initial_epoch") or 0)
+        self._first_epoch = int(fit.get("initial_epoch") or 0)
         self._callbacks = list(callbacks)
         self._rows = rows
-        self._keeps_last = keeps_last
+        # Trials of other searches do not go on from one another.
+        self._keeps_last = isinstance(tuner, keras_tuner.Hyperband)
+
+    @property
+    def runs_per_trial(self) -> int:
+        """Integer: executions times folds."""
+        return int(self._tuner.executions_per_trial) * len(self._rows or [0])
 
     def runs_of(self, trial: Any) -> list[Run]:
         """Returns a run for each execution and each fold."""
@@ -65,8 +70,11 @@ class RunFactory:
             rows=None if fold is None or not self._rows else self._rows[fold],
             seed=int(tuner.oracle.seed) + execution,
             make_model=self._make_model,
-            callbacks=self._copied(trial, execution, fold),
-            initial_epoch=values.get("tuner/initial_epoch", self._initial_epoch),
+            callbacks=[
+                *self._copied(trial, execution, fold),
+                *hooks_of(tuner, trial),
+            ],
+            initial_epoch=values.get("tuner/initial_epoch", self._first_epoch),
             epochs=values.get("tuner/epochs", self._epochs),
             parent=self._parent(values.get("tuner/trial_id"), suffix),
             folder=folder,
@@ -74,6 +82,7 @@ class RunFactory:
             last=os.path.join(folder, f"last{suffix}.npz")
             if self._keeps_last
             else None,
+            has_own_epochs="tuner/epochs" in values,
         )
 
     def _make_model(self, run: Run) -> Any:
@@ -139,4 +148,3 @@ def build(tuner: Any, hyperparameters: Any, seed: int) -> Any:
                 f"Oversized model: {size} parameters. Skip model."
             )
     return model
-

@@ -38,6 +38,7 @@ class Run:
         folder: The folder of the trial.
         weights: File to put the weights of the best epoch in.
         last: File to put the state after the last epoch in, or `None`.
+        has_own_epochs: Boolean: whether the oracle has set the epochs.
     """
 
     trial_id: str
@@ -54,6 +55,7 @@ class Run:
     folder: str
     weights: str
     last: str | None
+    has_own_epochs: bool = False
 
     @functools.cached_property
     def model(self) -> Any:
@@ -111,8 +113,16 @@ class Trainer(Protocol):
     ) -> str | None:
         """Returns `None`, or in a few words why it cannot."""
 
-    def capacity(self, model: Any, fit: Mapping[str, Any]) -> int:
-        """Returns how many such models to train at once."""
+    def at_once(
+        self, model: Any, fit: Mapping[str, Any], population: Any
+    ) -> int:
+        """Returns how many such models to train at once.
+
+        Args:
+            model: Compiled model.
+            fit: The arguments of `search` for `model.fit`, by name.
+            population: Integer >= 1: what the user wants; or `"auto"`.
+        """
 
     def train(
         self,

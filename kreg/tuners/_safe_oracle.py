@@ -35,6 +35,8 @@ class SafeOracle(keras_tuner.Oracle):
     as a whole, and each alone is enough to go on from.
     """
 
+    trials: dict[str, Any]
+    end_order: list[str]
     _is_held = False
     _unsaved: dict[str, Any] | None = None  # trials that have no file yet
     _writes_trials = True

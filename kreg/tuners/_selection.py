@@ -51,14 +51,18 @@ def one_standard_error(
     - [Breiman et al., 1984](https://doi.org/10.1201/9781315139470), section
       3.4.3: the one standard error rule.
     """
-    scored = [r for r in ranked(results, "objective", direction) if r.scores]
-    scored = [r for r in scored if r.score is not None]
+    scored = [
+        (r.objective, r)
+        for r in ranked(results, "objective", direction)
+        if r.objective is not None and r.scores
+    ]
     if not scored:
         return None
-    best = scored[0]
+    least, best = scored[0]
     error = (best.spread or 0.0) / math.sqrt(len(best.scores))
-    near = [r for r in scored if abs(r.score - best.score) <= error]
-    return max(near, key=lambda r: _regularization(r, scored))
+    near = [r for score, r in scored if abs(score - least) <= error]
+    everyone = [r for _, r in scored]
+    return max(near, key=lambda r: _regularization(r, everyone))
 
 
 def _regularization(

@@ -23,7 +23,9 @@ def save(path: str, model: Any, info: Any) -> None:
         model: Compiled and built model.
         info: Anything that JSON can hold.
     """
-    arrays = {str(i): _array(v) for i, v in enumerate(_variables(model))}
+    arrays: dict[str, Any] = {
+        str(i): _array(v) for i, v in enumerate(_variables(model))
+    }
     arrays[_INFO] = np.frombuffer(json.dumps(info).encode(), np.uint8)
     _files.replace(path, lambda temporary: np.savez(temporary, **arrays))
 

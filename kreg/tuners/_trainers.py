@@ -2,14 +2,8 @@
 
 from typing import Any
 
-import keras
-import keras_tuner
-
 from kreg.tuners._one_by_one import OneByOne
-from kreg.tuners._runs import Run, Trainer
-
-_BATCH_HOOKS = ("on_batch_begin", "on_batch_end")
-_EPOCH_HOOKS = ("on_epoch_begin", "on_epoch_end")
+from kreg.tuners._runs import Trainer
 
 
 def trainers_of(tuner: Any, positional: int) -> list[Trainer]:
@@ -19,49 +13,4 @@ def trainers_of(tuner: Any, positional: int) -> list[Trainer]:
         tuner: The tuner.
         positional: Integer: how many arguments `search` got without names.
     """
-
-    def hooks(run: Run) -> list[Any]:
-        return _hooks(tuner, run)
-
-    one_by_one = OneByOne(
-        tuner.hypermodel, tuner.oracle.objective, positional, hooks
-    )
-    return [one_by_one]
-
-
-def _hooks(tuner: Any, run: Run) -> list[Any]:
-    """Returns the callbacks that call what a subclass of a tuner overrides."""
-
-    def overrides(names: tuple[str, ...]) -> bool:
-        return any(
-            getattr(type(tuner), name) is not getattr(keras_tuner.Tuner, name)
-            for name in names
-        )
-
-    trial = tuner.oracle.get_trial(run.trial_id)
-    if overrides(_BATCH_HOOKS):
-        return [_BatchHooks(tuner, trial)]
-    return [_EpochHooks(tuner, trial)] if overrides(_EPOCH_HOOKS) else []
-
-
-
-
-class _EpochHooks(keras.callbacks.Callback):
-    def __init__(self, tuner: Any, trial: Any):
-        super().__init__()
-        self.tuner = tuner
-        self.trial = trial
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.tuner.on_epoch_begin(self.trial, self.model, epoch, logs=logs)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.tuner.on_epoch_end(self.trial, self.model, epoch, logs=logs)
-
-
-class _BatchHooks(_EpochHooks):
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self.tuner.on_batch_begin(self.trial, self.model, batch, logs)
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.tuner.on_batch_end(self.trial, self.model, batch, logs)
+    return [OneByOne(tuner.hypermodel, tuner.oracle.objective, positional)]

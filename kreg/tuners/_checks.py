@@ -1,13 +1,16 @@
-"""Objectives: kreg's own by their names, and none that no log will have."""
+"""What can be known to be wrong before the first trial."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import keras_tuner
+import numpy as np
 
+from kreg._validation import fail
 from kreg.callbacks import OverfitMonitor
-from kreg.tuners import _fit_arguments
+from kreg.tuners import _fit_arguments, _grid
 
 # What `kreg.callbacks.OverfitMonitor` adds to the logs.
 _WITH_VALIDATION = ("penalty", "val_data_loss")
@@ -25,6 +28,43 @@ def with_direction(objective: Any) -> Any:
     if isinstance(objective, str) and objective in _OF_MONITOR:
         return keras_tuner.Objective(objective, "min")
     return objective
+
+
+def check_population(value: Any) -> Any:
+    """Returns `value` if it is `"auto"` or an integer >= 1, or raises."""
+    if isinstance(value, str) and value == "auto":
+        return value
+    is_integer = isinstance(value, (int, np.integer))
+    if isinstance(value, bool) or not is_integer or value < 1:
+        fail("population", "'auto' or an integer >= 1", value)
+    return int(value)
+
+
+def check_space(oracle: Any) -> None:
+    """Raises if there is nothing to tune; warns if there is too little.
+
+    Args:
+        oracle: The oracle, with the space that the build function declares.
+    """
+    space = oracle.hyperparameters.space
+    if not any(_grid.is_tunable(hp) for hp in space):
+        names = [hp.name for hp in space]
+        raise ValueError(
+            "Invalid value for argument `hypermodel`. Expected a build "
+            "function that declares a hyperparameter with more than one "
+            f"value. Received: nothing to tune, it declares {names}"
+        )
+    limit = oracle.max_trials
+    is_grid = isinstance(oracle, keras_tuner.oracles.GridSearchOracle)
+    if limit is None or not (is_grid or _grid.is_finite(space)):
+        return
+    points = _grid.count_points(space, limit, of_grid=is_grid)
+    if points < limit:
+        warnings.warn(
+            f"`max_trials={limit}` is more than the {points} points of the "
+            "search space: the search ends when all have been tried.",
+            stacklevel=4,
+        )
 
 
 def check_is_logged(
