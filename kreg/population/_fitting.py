@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from kreg.population._callbacks import TrialCallbacks
 from kreg.population._feeding import Feed
 from kreg.population._stack import Stack
 
+EpochHook = Callable[[int, dict[int, dict[str, float]]], None]
+
 
 class Fitting:
     """Trains the trials of one population through the epochs of one `fit`.
@@ -19,7 +22,7 @@ class Fitting:
         stack: `Stack` of the trials.
         feed: `Feed`.
         callbacks: `TrialCallbacks`.
-        histories: A history for each trial, added to.
+        logs: The logs of each epoch, for each trial; added to.
         failures: Dict of trial to why it stopped, added to.
     """
 
@@ -28,13 +31,13 @@ class Fitting:
         stack: Stack,
         feed: Feed,
         callbacks: TrialCallbacks,
-        histories: list[dict[str, list[float]]],
+        logs: list[list[dict[str, float]]],
         failures: dict[int, str],
     ):
         self.stack = stack
         self.feed = feed
         self.callbacks = callbacks
-        self.histories = histories
+        self.logs = logs
         self.failures = failures
         self._stopped: list[int] = []
         self.best: dict[int, float] = {}
@@ -46,6 +49,7 @@ class Fitting:
         validation_freq: int,
         keep_best: tuple[str, str] | None,
         verbose: int,
+        on_epoch_end: EpochHook | None = None,
     ) -> None:
         """Trains through the epochs, or until all trials have stopped.
 
@@ -55,6 +59,8 @@ class Fitting:
             keep_best: Name and mode of the log that says which epoch of a
                 trial is its best, or `None`.
             verbose: 0, or 1 for a line an epoch.
+            on_epoch_end: Called with the number of each epoch and the logs
+                of the trials that were trained in it.
         """
         self._call("on_train_begin", None)
         self.callbacks.flush()
@@ -69,10 +75,12 @@ class Fitting:
             if verbose:
                 print(line(number, epochs.stop, logs, begin))
             self.stack.stop(self._stopped)
+            if on_epoch_end is not None:
+                on_epoch_end(number, logs)
             if not self.stack.running:
                 break
         self.stack.finish()
-        for trial in range(len(self.histories)):
+        for trial in range(len(self.logs)):
             self.callbacks.call("on_train_end", trial, None)
 
     def epoch(self, number: int, validate: bool) -> dict[int, dict[str, float]]:
@@ -116,9 +124,7 @@ class Fitting:
         stopped = []
         for trial, own in logs.items():
             self.callbacks.call("on_epoch_end", trial, number, own)
-            history = self.histories[trial]
-            for key, value in own.items():
-                history.setdefault(key, []).append(value)
+            self.logs[trial].append(own)
             if not math.isfinite(own["loss"]):
                 self.failures[trial] = (
                     f"The loss was {own['loss']} after epoch {number}."
@@ -164,6 +170,12 @@ class Fitting:
         if self.callbacks:
             for trial in self.stack.running:
                 self.callbacks.call(hook, trial, *arguments)
+
+
+def history_of(logs: list[dict[str, float]]) -> dict[str, list[float]]:
+    """Returns a list for each key, of the epochs that have it."""
+    keys = dict.fromkeys(key for of_epoch in logs for key in of_epoch)
+    return {key: [own[key] for own in logs if key in own] for key in keys}
 
 
 def line(

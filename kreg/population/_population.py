@@ -11,9 +11,10 @@ from kreg.population import _building, _initial, _measuring
 from kreg.population._callbacks import TrialCallbacks, for_each
 from kreg.population._data import Arrays
 from kreg.population._feeding import Feed
-from kreg.population._fitting import Fitting
+from kreg.population._fitting import EpochHook, Fitting, history_of
 from kreg.population._options import Options, resolved_jit
 from kreg.population._programs import Programs
+from kreg.population._snapshot import Snapshot, keeping
 from kreg.population._stack import Stack
 from kreg.population._trial_model import Loader
 from kreg.population._trials import Trials
@@ -22,18 +23,15 @@ from kreg.population._trials import Trials
 class Population:
     """K variants of one model, trained together in one compiled graph.
 
-    Models that differ in nothing but strengths (penalties, rates), learning
-    rate, weights and seeds have the same graph. A population stacks what
-    differs along a leading trial axis and trains all in one function that
-    runs a whole epoch: the same batches go to every trial, so differences
-    between trials are due to the trials. Each trial ends as it would have
-    alone.
+    Models that differ in nothing but strengths, learning rate, weights and
+    seeds have the same graph. A population stacks what differs along a
+    leading trial axis and trains all in one function that runs a whole epoch.
+    The same batches go to every trial, and each ends as it would have alone.
 
-    Penalties and dropout layers of Keras are turned into kreg's on the way
-    (`kreg.regularize`). Random generators that are in the same state in all
-    trials (as in models built from one seed) are drawn from once: each trial
-    then applies its own rate to the same random numbers, which is cheaper and
-    makes the comparison sharper.
+    Penalties and dropout layers of Keras are turned into kreg's on the way.
+    Random generators that are in the same state in all trials (as in models
+    built from one seed) are drawn from once: each trial applies its own rate
+    to the same random numbers, which is cheaper and compares more sharply.
 
     TensorFlow and JAX. On TensorFlow the optimizer must work element by
     element (SGD, Adam, AdamW, RMSprop, Adagrad, Adadelta, Adamax, Lion,
@@ -50,15 +48,12 @@ class Population:
         seed: Integer. Seed of the order of the samples, and of the model that
             the function builds. Defaults to `0`.
         jit_compile: Boolean or `"auto"`: on TensorFlow, whether XLA compiles
-            the whole epoch. Defaults to `"auto"`: where a GPU is visible. (On
-            a CPU, XLA makes stacked products many times slower.)
+            the whole epoch. Defaults to `"auto"`: where a GPU is visible.
         programs: Optional `Programs` to share with other populations, so that
-            one architecture is traced once. One population at a time may be
-            in `fit`.
+            one architecture is traced once; one at a time may be in `fit`.
 
     Raises:
-        NotStackable: If such models cannot be trained as one; a `ValueError`
-            whose message says why.
+        NotStackable: If such models cannot be trained as one (a `ValueError`).
         ValueError: If the models differ in more than strengths and learning
             rates, or there are none, or `values` do not fit.
 
@@ -105,9 +100,7 @@ class Population:
         self._jit = resolved_jit(jit_compile)
         self._programs = programs or Programs()
         self._trials = Trials(models, build, values or {}, seed, self.size)
-        self.histories: list[dict[str, list[float]]] = [
-            {} for _ in range(self.size)
-        ]
+        self.logs: list[list[dict[str, float]]] = [[] for _ in range(self.size)]
         self.failures: dict[int, str] = {}
         self.best_epochs: dict[int, int] = {}
 
@@ -132,6 +125,8 @@ class Population:
         splits: Sequence[tuple[Any, Any]] | None = None,
         keep_best: str | None = None,
         mode: str = "min",
+        snapshot: str | None = None,
+        on_epoch_end: EpochHook | None = None,
     ) -> list[dict[str, list[float]]]:
         """Trains all trials, as `keras.Model.fit` would train each.
 
@@ -139,8 +134,8 @@ class Population:
         them, `penalty` and `val_data_loss` (the validation loss without
         penalties); `data_loss` is the training loss without penalties.
 
-        A trial whose loss is not finite at the end of an epoch stops, and
-        `failures` says when; the others do not notice.
+        A trial whose loss is not finite after an epoch stops; `failures` says
+        so, and the others do not notice.
 
         Args:
             x: Arrays, or a dataset, `PyDataset`, loader or generator of
@@ -148,7 +143,7 @@ class Population:
             y: Targets, for arrays.
             batch_size: Integer >= 1. Defaults to `32`.
             epochs: Integer. Number of the last epoch.
-            verbose: 0 or 1. With 1, one line an epoch.
+            verbose: 0, or 1 for one line an epoch.
             callbacks: Callbacks for each trial to have a copy of, called at
                 the ends of its epochs with its own logs and a `model` with
                 its weights; or a list of such lists, one for each trial.
@@ -164,23 +159,25 @@ class Population:
             initial_epoch: Integer. Number of the first epoch.
             steps_per_epoch: Integer. Batches in an epoch of a dataset.
             validation_steps: Integer. Likewise, for validation.
-            validation_batch_size: Integer. Defaults to as many as fit, at
-                most `1024`.
+            validation_batch_size: Integer. Defaults to `1024`.
             validation_freq: Integer. Validates every so many epochs.
             splits: Instead of validation data: for each trial a tuple of the
-                row numbers of `x` that it is trained on and that it is
-                validated on, of equal lengths for all trials; see `folds`.
+                row numbers that it is trained and validated on; see `folds`.
             keep_best: Optional name of a log, such as `"val_data_loss"`. The
                 weights of each trial's best epoch are kept for `unstack`.
             mode: `"min"` or `"max"`: which values of it are best.
+            snapshot: Optional path of an `.npz` file that holds the state of
+                this training after each epoch. If there is one, training goes
+                on from it; callbacks then begin anew.
+            on_epoch_end: Optional function of the number of an epoch and a
+                dict of the logs of each trial that was trained in it.
 
         Returns:
             List of a history for each trial: a dict of lists.
 
         Raises:
             NotStackable: If the model cannot be mapped over trials.
-            ValueError: If an argument does not fit, or a callback needs batch
-                hooks.
+            ValueError: If an argument does not fit.
         """
         arguments = {k: v for k, v in locals().items() if k != "self"}
         arguments["batch_size"] = check_count(
@@ -191,6 +188,9 @@ class Population:
         each = for_each(callbacks, self.size)
         feed = Feed(self.seed, self.size, arguments)
         self.prepare(feed.training.example())
+        resumed = None if snapshot is None else Snapshot(snapshot).read()
+        if resumed is not None:
+            self._trials.rows = resumed.rows
         stack = self._new_stack(feed.has_own_data)
         params = {"verbose": verbose, "epochs": epochs, "steps": None}
         loader = Loader(self._trials.template)
@@ -198,18 +198,25 @@ class Population:
             stack,
             feed,
             TrialCallbacks(each, stack, loader, params),
-            self.histories,
+            self.logs,
             self.failures,
         )
+        first = initial_epoch if resumed is None else resumed.into(fitting)
         fitting.run(
-            range(initial_epoch, epochs),
+            range(first, epochs),
             validation_freq,
             None if keep_best is None else (keep_best, mode),
             verbose,
+            keeping(snapshot, fitting, on_epoch_end),
         )
-        self._trials.take_over(stack, fitting.best_epochs)
+        self._trials.take_over(stack)
         self.best_epochs.update(fitting.best_epochs)
         return self.histories
+
+    @property
+    def histories(self) -> list[dict[str, list[float]]]:
+        """The history of each trial: a list for each key of its `logs`."""
+        return [history_of(logs) for logs in self.logs]
 
     @property
     def values(self) -> dict[str, np.ndarray]:
@@ -217,18 +224,19 @@ class Population:
         return _initial.values_of(self._trials.template, self._trials.rows)
 
     def set_values(self, values: Mapping[str, Sequence[float]]) -> None:
-        """Sets Strengths or learning rates of all trials.
+        """Sets Strengths or learning rates of all trials, or none.
 
         Args:
             values: Mapping as in the constructor.
-
-        Raises:
-            ValueError: If a path matches nothing, or a value is out of range.
         """
         self._trials.set_values(values)
 
     def evaluate(
-        self, x: Any, y: Any = None, sample_weight: Any = None
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        best: bool = False,
     ) -> dict[str, np.ndarray]:
         """Measures all trials at inference.
 
@@ -236,14 +244,14 @@ class Population:
             x: Arrays.
             y: Targets.
             sample_weight: Optional weights of the samples.
+            best: Boolean. Whether to measure the weights of the best epochs.
 
         Returns:
-            Dict of the logs of `evaluate`, and `data_loss`, each an array of
-            one value a trial.
+            Dict of arrays: the logs of `evaluate`, and `data_loss`.
         """
         data = Arrays(x, y, sample_weight, 1024)
         self.prepare(data.example())
-        results = _measuring.measured(self._new_stack().engine, data)
+        results = _measuring.measured(self._new_stack(best=best).engine, data)
         return {key: value[: self.size] for key, value in results.items()}
 
     def predict(self, x: Any, batch_size: int = 1024) -> Any:
@@ -263,10 +271,9 @@ class Population:
     def unstack(self, trial: int, best: bool = False) -> Any:
         """Returns one trial as an ordinary compiled Keras model.
 
-        With its weights, its optimizer's state and its Strengths. Where models
-        were given it is the model that was, trained; if its Strengths were
-        changed in training, or a function built it, it is a new one. Keras's
-        penalties and dropout are Keras's again.
+        With its weights, its optimizer's state and its Strengths. It is the
+        model that was given; or a new one, if a function built it or its
+        Strengths have changed. Keras's penalties and dropout are Keras's again.
 
         Args:
             trial: Integer. Number of the trial.
@@ -280,18 +287,14 @@ class Population:
         return self._trials.unstacked(range(self.size)[trial], best)
 
     def prepare(self, example: Any) -> None:
-        """Builds the models and stacks them, if that is not done yet.
+        """Builds and stacks the models, if that is not done yet.
 
         Args:
             example: Tuple `(x, y, sample_weight)` of arrays of a few samples.
-
-        Raises:
-            NotStackable: If the models cannot be trained as one.
-            ValueError: If they differ in more than strengths.
         """
         self._trials.prepare(example, self._programs)
 
-    def _new_stack(self, own_data: bool = False) -> Stack:
-        rows = self._trials.rows
+    def _new_stack(self, own_data: bool = False, best: bool = False) -> Stack:
+        rows = self._trials.chosen(best)
         options = Options(rows.seeds_are_shared, own_data, self._jit)
         return Stack(self._programs, self._trials.template, rows, options)

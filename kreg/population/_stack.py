@@ -1,5 +1,6 @@
 """`Stack`: which trial is which row of the engine, and which have stopped."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ from kreg.population._options import Options
 from kreg.population._programs import Programs, padded
 from kreg.population._rows import Rows
 from kreg.population._template import Template
+
+Arrays = tuple[list[np.ndarray], list[np.ndarray]]
 
 
 class Stack:
@@ -36,7 +39,7 @@ class Stack:
         self._options = options
         self.active = np.arange(rows.size)
         self._stopped: dict[int, Rows] = {}
-        self._best: dict[int, tuple[list[Any], list[Any]]] = {}
+        self._best: dict[int, Any] = {}
         self.has_best = False
         self.engine = programs.engine(template, rows, options)
         self._host: Rows | None = None
@@ -85,11 +88,34 @@ class Stack:
         self.engine.keep(mask)
         self.has_best = True
 
-    def best_of(self, trial: int) -> tuple[list[Any], list[Any]]:
-        """Returns the weights and the state that were kept of a trial."""
-        if trial not in self._best:
-            self._copy_best([trial])
-        return self._best[trial]
+    def best_of(self, trials: Sequence[int]) -> Arrays:
+        """Returns the weights and the state that were kept, stacked."""
+        index = [self._index(t) for t in trials if t not in self._best]
+        weights, state = self.engine.kept() if index else ([], [])
+        fresh = iter(index)
+        chosen = []
+        for trial in trials:
+            if trial in self._best:
+                chosen.append(self._best[trial])
+            else:
+                row = next(fresh)
+                chosen.append(
+                    ([a[row] for a in weights], [a[row] for a in state])
+                )
+        stacked_weights, stacked_state = zip(*chosen, strict=True)
+        return (
+            [np.stack(arrays) for arrays in zip(*stacked_weights, strict=True)],
+            [np.stack(arrays) for arrays in zip(*stacked_state, strict=True)],
+        )
+
+    def restore_best(self, best: Arrays) -> None:
+        """Sets what was kept of the trials in training, in their order."""
+        index = np.minimum(np.arange(self.engine.size), len(self.active) - 1)
+        weights, state = best
+        self.engine.restore_kept(
+            [a[index] for a in weights], [a[index] for a in state]
+        )
+        self.has_best = True
 
     def stop(self, trials: list[int]) -> None:
         """Takes trials out of training, as they are now."""
@@ -110,42 +136,26 @@ class Stack:
         return [int(t) for t in self.active if t not in self._stopped]
 
     def _copy_out(self, trials: list[int]) -> None:
-        if self.has_best:
-            self._copy_best(trials)
+        if self.has_best and trials:
+            weights, state = self.engine.kept()
+            for trial in trials:
+                row = self._index(trial)
+                self._best[trial] = (
+                    [a[row].copy() for a in weights],
+                    [a[row].copy() for a in state],
+                )
         rows = self.read()
         for trial in trials:
             self._stopped[trial] = rows.take([self._index(trial)])
 
     def _move(self, left: list[int]) -> None:
-        index = [self._index(trial) for trial in left]
-        rows = self.read().take(index)
-        best = [self.best_of(t) for t in left] if self.has_best else []
+        rows = self.read().take([self._index(trial) for trial in left])
+        best = self.best_of(left) if self.has_best else None
         self.engine = self._programs.engine(self._template, rows, self._options)
         self.active = np.array(left)
         self._host = rows
-        if best:
-            stacks = [
-                padded_arrays([np.stack(a) for a in zip(*p, strict=True)], self)
-                for p in zip(*best, strict=True)
-            ]
-            self.engine.restore_kept(*stacks)
-            for trial in left:
-                del self._best[trial]
-
-    def _copy_best(self, trials: list[int]) -> None:
-        weights, state = self.engine.kept()
-        for trial in trials:
-            index = self._index(trial)
-            self._best[trial] = (
-                [a[index] for a in weights],
-                [a[index] for a in state],
-            )
+        if best is not None:
+            self.restore_best(best)
 
     def _index(self, trial: int) -> int:
         return int(np.flatnonzero(self.active == trial)[0])
-
-
-def padded_arrays(arrays: list[np.ndarray], stack: Stack) -> list[np.ndarray]:
-    """Returns arrays with copies of the last row, as many as the engine has."""
-    index = np.minimum(np.arange(stack.engine.size), len(arrays[0]) - 1)
-    return [array[index] for array in arrays]

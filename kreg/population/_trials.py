@@ -1,6 +1,7 @@
 """`Trials`: the models of a population, and their state between trainings."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ class Trials:
         self._size = size
         self._template: Template | None = None
         self._rows: Rows | None = None
-        self._best: dict[int, tuple[list[Any], list[Any]]] = {}
+        self._best: Rows | None = None
 
     def prepare(self, example: Any, programs: Programs) -> None:
         """Builds and stacks the models, if that is not done yet.
@@ -103,20 +104,27 @@ class Trials:
             fail("values", f"{self._size} values for each path", values)
         _initial.set_values(self.template, self.rows, values)
 
-    def take_over(self, stack: Stack, best: Iterable[int]) -> None:
-        """Takes the state of all trials, and the best of some, from a stack."""
-        self.rows = stacked([stack.row_of(t) for t in range(self._size)])
-        self._best.update({trial: stack.best_of(trial) for trial in best})
+    def take_over(self, stack: Stack) -> None:
+        """Takes the state of all trials, and their best, from a stack."""
+        trials = range(self._size)
+        self.rows = stacked([stack.row_of(trial) for trial in trials])
+        if stack.has_best:
+            weights, state = stack.best_of(trials)
+            self._best = dataclasses.replace(
+                self.rows, weights=weights, state=state
+            )
+
+    def chosen(self, best: bool) -> Rows:
+        """Returns the rows of all trials, as they are or as they were best."""
+        if not best:
+            return self.rows
+        if self._best is None:
+            fail("best", "`False` where `fit` had no `keep_best`", best)
+        return self._best
 
     def unstacked(self, trial: int, best: bool) -> Any:
         """Returns one trial as an ordinary model; see `Population.unstack`."""
-        row = self.rows.take([trial])
-        if best:
-            if trial not in self._best:
-                fail("best", "`False` where `fit` had no `keep_best`", best)
-            weights, state = self._best[trial]
-            row.weights = [a[None] for a in weights]
-            row.state = [a[None] for a in state]
+        row = self.chosen(best).take([trial])
         return written(self.template, row, self._model_for(trial))
 
     def _model_for(self, trial: int) -> Any:
