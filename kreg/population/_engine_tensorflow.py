@@ -42,13 +42,12 @@ class Engine:
         )
         self.traces = 0
         jit = options.jit
-        self._train = tf.function(self._train_graph, jit_compile=jit)
-        self._test = tf.function(self._test_graph, jit_compile=jit)
-        self._results = tf.function(self._results_graph)
-        self._predict = tf.function(self._predict_graph, reduce_retracing=True)
-        step = {} if jit else {"reduce_retracing": True}
-        self._train_step = tf.function(self._train_step_graph, **step)
-        self._test_step = tf.function(self._test_step_graph, **step)
+        self._train = _graph(self._train_graph, jit_compile=jit)
+        self._test = _graph(self._test_graph, jit_compile=jit)
+        self._results = _graph(self._results_graph)
+        self._predict = _graph(self._predict_graph, reduce_retracing=True)
+        self._train_step = _graph(self._train_step_graph)
+        self._test_step = _graph(self._test_step_graph)
 
     def reset_metrics(self) -> None:
         for variable, blank in zip(
@@ -135,18 +134,23 @@ class Engine:
     # Graphs.
 
     def _train_graph(self, data: Any, full: Any, rest: Any) -> None:
-        if full is not None:
-            for index in tf.range(tf.shape(full)[0]):
-                self._train_step(data, self._loosened(full[index]))
-        if rest is not None:
-            self._train_step(data, self._loosened(rest))
+        self._each(self._train_step, data, full, rest)
 
     def _test_graph(self, data: Any, full: Any, rest: Any) -> None:
+        self._each(self._test_step, data, full, rest)
+
+    def _each(self, step: Any, data: Any, full: Any, rest: Any) -> None:
+        """Takes a step with each batch."""
+
+        def body(index: Any) -> Any:
+            step(data, self._loosened(full[index]))
+            return index + 1
+
         if full is not None:
-            for index in tf.range(tf.shape(full)[0]):
-                self._test_step(data, self._loosened(full[index]))
+            count = tf.shape(full)[0]
+            tf.while_loop(lambda i: i < count, body, (0,))
         if rest is not None:
-            self._test_step(data, self._loosened(rest))
+            step(data, self._loosened(rest))
 
     def _train_step_graph(self, data: Any, rows: Any) -> None:
         self.traces += 1
@@ -239,6 +243,11 @@ class Engine:
             return rows
         shape = [None] * len(rows.shape)
         return tf.compat.v1.placeholder_with_default(rows, shape)
+
+
+def _graph(function: Any, **options: Any) -> Any:
+    # Rewriting the Python of the model takes longer than tracing it.
+    return tf.function(function, autograph=False, **options)
 
 
 def _vectorized(one: Any, rows: Any) -> Any:

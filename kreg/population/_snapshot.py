@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kreg.population._fitting import EpochHook, Fitting
-from kreg.population._rows import Rows, stacked
+from kreg.population._rows import Rows
 
 _INFO = "info"
 
@@ -26,7 +26,7 @@ class Snapshot:
         """Replaces the file by the present state; never half of it."""
         trials = range(len(fitting.logs))
         stack = fitting.stack
-        rows = stacked([stack.row_of(trial) for trial in trials])
+        rows = stack.all_rows()
         arrays: dict[str, Any] = {
             f"{name}/{index}": array
             for name, held in rows.lists()

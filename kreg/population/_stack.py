@@ -7,7 +7,7 @@ import numpy as np
 
 from kreg.population._options import Options
 from kreg.population._programs import Programs, padded
-from kreg.population._rows import Rows
+from kreg.population._rows import Rows, stacked
 from kreg.population._template import Template
 
 Arrays = tuple[list[np.ndarray], list[np.ndarray]]
@@ -65,6 +65,13 @@ class Stack:
         if trial in self._stopped:
             return self._stopped[trial]
         return self.read().take([self._index(trial)])
+
+    def all_rows(self) -> Rows:
+        """Returns the rows of all trials, in training or stopped."""
+        if not self._stopped:
+            return self.read()
+        count = len(self._stopped) + len(self.running)
+        return stacked([self.row_of(trial) for trial in range(count)])
 
     def set_row(self, trial: int, row: Rows) -> None:
         """Sets the row of one trial; see `flush`."""

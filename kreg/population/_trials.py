@@ -9,7 +9,7 @@ import numpy as np
 from kreg._validation import fail
 from kreg.population import _building, _initial
 from kreg.population._programs import Programs
-from kreg.population._rows import Rows, stacked
+from kreg.population._rows import Rows
 from kreg.population._signature import describe, has_config
 from kreg.population._stack import Stack
 from kreg.population._template import Template
@@ -106,10 +106,9 @@ class Trials:
 
     def take_over(self, stack: Stack) -> None:
         """Takes the state of all trials, and their best, from a stack."""
-        trials = range(self._size)
-        self.rows = stacked([stack.row_of(trial) for trial in trials])
+        self.rows = stack.all_rows()
         if stack.has_best:
-            weights, state = stack.best_of(trials)
+            weights, state = stack.best_of(range(self._size))
             self._best = dataclasses.replace(
                 self.rows, weights=weights, state=state
             )

@@ -43,7 +43,9 @@ class Updates:
         self.optimizer.build(self.variables)
         self._kinds = [_kind(v, single) for v in single.variables]
         self.rates = tf.Variable(tf.zeros(rows.size))
-        self._apply = tf.function(self._apply_graph, jit_compile=True)
+        self._apply = tf.function(
+            self._apply_graph, jit_compile=True, autograph=False
+        )
         self._write_optimizer(rows.optimizer)
 
     def __call__(self, gradients: list[Any]) -> None:
