@@ -70,18 +70,39 @@ def build_for(model: Any, x: Any) -> None:
         model(keras.tree.map_structure(_symbol, x))
 
 
-def build_metrics(model: Any, example: Any) -> None:
+def build_metrics(model: Any, example: Any) -> list[str]:
     """Makes the variables of the losses and metrics of a compiled model.
 
     Args:
         model: Compiled and built Keras model.
         example: Tuple `(x, y, sample_weight)` of arrays, a few samples.
+
+    Returns:
+        List of the names of its logs.
     """
-    x, y, sample_weight = example
-    y_pred = model(x, training=False)
-    model.compute_loss(x, y, y_pred, sample_weight)
-    model.compute_metrics(x, y, y_pred, sample_weight)
-    model.reset_metrics()
+    inputs = [
+        None if part is None else keras.tree.map_structure(_symbol, part)
+        for part in example
+    ]
+    return list(_Measure(model)(*inputs))
+
+
+class _Measure(keras.layers.Layer):
+    """Runs the loss and the metrics of a model, on symbols: no arithmetic.
+
+    Args:
+        model: Keras model, which is none of this layer's parts.
+    """
+
+    def __init__(self, model: Any):
+        super().__init__()
+        self._measured = lambda: model  # a function is not tracked
+
+    def call(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        model = self._measured()
+        y_pred = model(x, training=False)
+        model.compute_loss(x, y, y_pred, sample_weight)
+        return model.compute_metrics(x, y, y_pred, sample_weight)
 
 
 def _symbol(array: Any) -> keras.KerasTensor:

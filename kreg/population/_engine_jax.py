@@ -112,10 +112,7 @@ class Engine:
         if self._kept is None:
             self._kept = [jnp.array(v) for v in current]
             return
-        self._kept = [
-            jnp.where(chosen.reshape(-1, *[1] * (v.ndim - 1)), v, kept)
-            for kept, v in zip(self._kept, current, strict=True)
-        ]
+        self._kept = _chosen(chosen, current, self._kept)
 
     def kept(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Returns what was kept: weights, and state."""
@@ -227,6 +224,14 @@ class Engine:
         rate to them.
         """
         return None if self.options.shared_seeds else 0
+
+
+@jax.jit
+def _chosen(chosen: Any, new: list[Any], old: list[Any]) -> list[Any]:
+    return [
+        jnp.where(chosen.reshape(-1, *[1] * (a.ndim - 1)), a, b)
+        for a, b in zip(new, old, strict=True)
+    ]
 
 
 def _take(data: Any, rows: Any) -> Any:

@@ -6,8 +6,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kreg._mapping import mapped
 from kreg.population._forward import Forward, Totals
+from kreg.population._graphs_tensorflow import (
+    Batch,
+    assign,
+    graph,
+    repeated,
+    stack,
+    take,
+    tensors,
+    vectorized,
+)
 from kreg.population._options import Options
 from kreg.population._rows import Rows
 from kreg.population._template import Template
@@ -29,11 +38,11 @@ class Engine:
         self.forward = Forward(template)
         self.updates = Updates(template, rows)
         self.weights = self.updates.weights
-        self.state = _stack(rows.state, template.state)
+        self.state = stack(rows.state, template.state)
         seeds = rows.seeds if not options.shared_seeds else rows.first_seeds
         self.seeds = [tf.Variable(seed) for seed in seeds]
         self.metrics = [
-            tf.Variable(_repeated(v.value, self.size))
+            tf.Variable(repeated(v.value, self.size))
             for v in self.forward.metrics
         ]
         self.blank_metrics = [tf.convert_to_tensor(m) for m in self.metrics]
@@ -42,12 +51,12 @@ class Engine:
         )
         self.traces = 0
         jit = options.jit
-        self._train = _graph(self._train_graph, jit_compile=jit)
-        self._test = _graph(self._test_graph, jit_compile=jit)
-        self._results = _graph(self._results_graph)
-        self._predict = _graph(self._predict_graph, reduce_retracing=True)
-        self._train_step = _graph(self._train_step_graph)
-        self._test_step = _graph(self._test_step_graph)
+        self._train = graph(self._train_graph, jit_compile=jit)
+        self._test = graph(self._test_graph, jit_compile=jit)
+        self._results = graph(self._results_graph)
+        self._predict = graph(self._predict_graph, reduce_retracing=True)
+        self._train_step = graph(self._train_step_graph)
+        self._test_step = graph(self._test_step_graph)
 
     def reset_metrics(self) -> None:
         for variable, blank in zip(
@@ -94,9 +103,9 @@ class Engine:
 
     def write(self, rows: Rows) -> None:
         """Sets the state of all trials."""
-        _assign(self.state, rows.state)
+        assign(self.state, rows.state)
         shared = self.options.shared_seeds
-        _assign(self.seeds, rows.first_seeds if shared else rows.seeds)
+        assign(self.seeds, rows.first_seeds if shared else rows.seeds)
         self.updates.write(rows)
 
     def gather(self, rows: np.ndarray) -> None:
@@ -129,7 +138,7 @@ class Engine:
     ) -> None:
         """Sets what was kept."""
         self.keep(np.ones(self.size, bool))
-        _assign(self._kept, [*weights, *state])
+        assign(self._kept, [*weights, *state])
 
     # Graphs.
 
@@ -166,9 +175,9 @@ class Engine:
 
     def _test_step_graph(self, data: Any, rows: Any) -> None:
         weights = [tf.convert_to_tensor(v) for v in self.weights]
-        _, (_, _, metrics, totals) = self._map(weights, data, rows, False)
-        _assign(self.metrics, metrics)
-        _assign(self.totals, totals)
+        _, (*_, metrics, totals) = self._map(weights, data, rows, False)
+        assign(self.metrics, metrics)
+        assign(self.totals, totals)
 
     def _results_graph(self) -> dict[str, Any]:
         def one(row: Any) -> Any:
@@ -177,7 +186,7 @@ class Engine:
             return {**logs, "penalty": self.forward.penalty(weights, state)}
 
         rows = (self.weights, self.state, self.metrics, list(self.totals))
-        return _vectorized(one, _tensors(rows))
+        return vectorized(one, tensors(rows))
 
     def _predict_graph(self, x: Any) -> Any:
         seeds = [tf.convert_to_tensor(seed) for seed in self.seeds]
@@ -187,7 +196,7 @@ class Engine:
             return self.forward.predict(row[0], row[1], own, x)
 
         rows = (self.weights, self.state, self._seeds_of_rows())
-        return _vectorized(one, _tensors(rows))
+        return vectorized(one, tensors(rows))
 
     def _map(
         self, weights: list[Any], data: Any, rows: Any, training: bool
@@ -197,42 +206,46 @@ class Engine:
         Seeds that all trials share are no part of what is mapped: the random
         numbers are then drawn once, and each trial applies its own rate.
         """
-        own_data = self.options.own_data
         shared = [tf.convert_to_tensor(seed) for seed in self.seeds]
-        batch = None if own_data else _take(data, rows)
+        own_data = self.options.own_data
+        batch = Batch(None if own_data else take(data, rows), self.size)
+        state = tensors(self.state)
+        changed: list[int] = []
 
         def one(row: Any) -> Any:
-            mine = _take(data, row[5]) if own_data else batch
+            mine = take(data, row[5]) if own_data else batch.with_rows(row[5])
             seeds = shared if self.options.shared_seeds else row[2]
-            loss, state, seeds, metrics, totals = self.forward(
+            loss, new, seeds, metrics, totals = self.forward(
                 row[0], row[1], seeds, row[3], Totals(*row[4]), mine, training
             )
-            return loss, state, seeds, metrics, list(totals)
+            changed[:] = [i for i, v in enumerate(new) if v is not row[1][i]]
+            return loss, [new[i] for i in changed], seeds, metrics, [*totals]
 
         mapped_rows: tuple[Any, ...] = (
             weights,
-            self.state,
+            state,
             self._seeds_of_rows(),
             self.metrics,
             list(self.totals),
         )
-        mapped_rows = _tensors(mapped_rows)
-        if own_data:
-            mapped_rows = (*mapped_rows, rows)
-        loss, *updates = _vectorized(one, mapped_rows)
-        return loss, tuple(updates)
+        inputs = rows if own_data else batch.repeated
+        loss, new, *updates = vectorized(one, (*tensors(mapped_rows), inputs))
+        for index, value in zip(changed, new, strict=True):
+            state[index] = value
+        return loss, (state, changed, *updates)
 
     def _seeds_of_rows(self) -> list[Any]:
         return [] if self.options.shared_seeds else self.seeds
 
     def _keep_updates(self, updates: tuple[Any, ...]) -> None:
-        state, seeds, metrics, totals = updates
-        _assign(self.state, state)
+        state, changed, seeds, metrics, totals = updates
+        for index in changed:
+            self.state[index].assign(state[index])
         if self.options.shared_seeds:
             seeds = [seed[0] for seed in seeds]
-        _assign(self.seeds, seeds)
-        _assign(self.metrics, metrics)
-        _assign(self.totals, totals)
+        assign(self.seeds, seeds)
+        assign(self.metrics, metrics)
+        assign(self.totals, totals)
 
     def _loosened(self, rows: Any) -> Any:
         """Hides the size of a batch, so that all sizes share one trace.
@@ -243,46 +256,3 @@ class Engine:
             return rows
         shape = [None] * len(rows.shape)
         return tf.compat.v1.placeholder_with_default(rows, shape)
-
-
-def _graph(function: Any, **options: Any) -> Any:
-    # Rewriting the Python of the model takes longer than tracing it.
-    return tf.function(function, autograph=False, **options)
-
-
-def _vectorized(one: Any, rows: Any) -> Any:
-    # What has no mapped form loops over the trials: slower, same numbers.
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel("ERROR")
-    try:
-        with mapped():
-            return tf.vectorized_map(one, rows, fallback_to_while_loop=True)
-    finally:
-        logger.setLevel(level)
-
-
-def _take(data: Any, rows: Any) -> Any:
-    return keras.tree.map_structure(
-        lambda leaf: None if leaf is None else tf.gather(leaf, rows), data
-    )
-
-
-def _tensors(tree: Any) -> Any:
-    return keras.tree.map_structure(tf.convert_to_tensor, tree)
-
-
-def _stack(values: list[np.ndarray], like: list[Any]) -> list[Any]:
-    return [
-        tf.Variable(value, dtype=variable.dtype)
-        for value, variable in zip(values, like, strict=True)
-    ]
-
-
-def _repeated(value: Any, size: int) -> Any:
-    return tf.repeat(tf.convert_to_tensor(value)[None], size, 0)
-
-
-def _assign(variables: Any, values: Any) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
