@@ -33,6 +33,8 @@ MAX_HALF_WINDOW = 50
 # nor the phase of a cycle decides. 0.1: 0.847, 0.15: 0.852, 0.3: 0.849.
 TAIL_FRACTION = 0.2
 
+END_FRACTION = 0.1
+
 # The fewest epochs that can outvote one spike.
 MIN_TAIL = 3
 
@@ -44,15 +46,9 @@ MIN_TAIL = 3
 # 0.04: 0.841, 0.05: 0.848, 0.06: 0.847, 0.08: 0.842, 0.1: 0.839.
 RISE_FLOOR = 0.07
 
-# A rise is significant if it is this many of its standard errors ...
-# 1: 0.854, 3: 0.845. Less takes noise for a rise more often: on flat curves
-# of 60 epochs with 20 % noise, 1 alarms 0.4 of the time, 2 alarms 0.17.
-RISE_ERRORS = 2.0
-
-# ... or if the loss has this much of a trend after the best epoch. Either will
-# do, as a jump to a higher level leaves no trend and a slow climb in noise no
-# significant level. 0.5: 0.854, 1.5: 0.854, 2: 0.849.
-TREND_ERRORS = 1.0
+LAST_LIMIT = 0.1
+LOWEST_LUCK = 0.55
+FIRST_FALL = 5
 
 # A best epoch in the last tenth of the run is the end of the run.
 LATEST_BEST = 0.9
@@ -68,7 +64,9 @@ RECOVERY_SHARE = 2 / 3
 
 # The running mean in which such stays are looked for, as a share of the run:
 # wide enough not to be ended by noise, narrower than the trough of a cycle.
-RECOVERY_WIDTH = 0.1
+RECOVERY_WIDTH = 0.05
+
+RISE_ERRORS = 1.0
 
 # A rise in the middle has to be this high to be a hump of double descent:
 # twice the smallest rise worth a name.
@@ -94,23 +92,7 @@ NOISE_LIMIT = 0.35
 # A run that lowered neither loss by a tenth has learned next to nothing.
 GAIN_FLOOR = 0.1
 
-# --- confidence ------------------------------------------------------------
-
-# What a smooth validation curve's rise is typically off by, the set being
-# finite, in log units.
-SET_ERROR = 0.1
-
-# Confidence is 1 / (1 + exp(-score)), score = constant + slope * tanh(distance
-# / 2) + late * (position of the best epoch, 0 to 1), by whether the verdict is
-# overfitting. Fitted by logistic regression on the runs above without 298 of
-# the synthetic ones; on those, verdicts given with 0.89 are right in 0.91
-# (overfitting), those given with 0.86 in 0.89 (not). The signs stay when a
-# collection is left out, the sizes change up to twofold: one task's validation
-# sets are not another's.
-CONFIDENCE = {True: (1.3, 1.3, 0.0), False: (-0.8, -3.0, 2.4)}
-
-# The same where the paired series are known. They are worth having: fitted
-# without the collection it is measured on, the log loss falls from 0.21, 0.53
-# and 0.26 to 0.17, 0.44 and 0.23 (overfitting), and from 0.24, 0.88 and 0.30
-# to 0.27, 0.76 and 0.26 (not). They do not move the verdict itself.
-CONFIDENCE_PAIRED = {True: (0.5, 3.0, 0.0), False: (-0.6, -1.7, 2.8)}
+SET_ERROR = 0.12
+NOISE_WEIGHT = 2.0
+SCORE = (-0.3, 2.5, -1.1)
+SCORE_PAIRED = (-0.4, 1.9, -1.1, 1.0)
