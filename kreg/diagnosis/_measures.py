@@ -29,6 +29,7 @@ class Measures:
         count: Number of epochs with a validation loss.
         best: Position of the best epoch.
         onset: Position from which on the curve stays above its best level.
+        level: The best level, in the unit of the losses.
         rise: Loss at the end above the best level, in units of `scale`: the
             best level, or what was gained where losses are not positive.
         rise_error: Standard error of `rise`.
@@ -57,6 +58,7 @@ class Measures:
     count: int
     best: int
     onset: int
+    level: float
     rise: float
     rise_error: float
     agreement: float
@@ -112,6 +114,7 @@ def measure(
         count=int(val.size),
         best=best,
         onset=_onset(curve, lowest, best, final, val.size),
+        level=level * unit,
         rise=(final - level) / scale,
         rise_error=between * np.sqrt(1 / width + 1 / tail) / scale,
         agreement=_agreement(val, train),
