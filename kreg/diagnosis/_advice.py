@@ -20,9 +20,9 @@ PENALTIES = {
 }
 RATES = ("*/rate", "*drop*")
 
-# A penalty has to grow by a factor to be felt.
-STRONG_RISE = 0.5
-FACTOR, STRONG_FACTOR = 3.0, 10.0
+# A penalty has to grow by a factor to be felt; 10 is too much for one that
+# is felt already.
+FACTOR = 3.0
 
 # More noise than this rarely helps: rates go half way to it.
 HIGH_RATE = 0.6
@@ -104,12 +104,11 @@ def advise(
 
 def _more_penalty(strengths, measures, known):
     why = "Large weights are what fits single examples."
-    factor = STRONG_FACTOR if measures.rise > STRONG_RISE else FACTOR
     pattern, path, value = _strongest(strengths, PENALTIES)
     if not known:
-        return Advice(f"L2 x{factor:g}", pattern, "up", factor, why)
+        return Advice(f"L2 x{FACTOR:g}", pattern, "up", FACTOR, why)
     least = float(f"{PENALTIES[pattern] * max(measures.level, 0.0):.1g}")
-    target = max(value * factor, least)
+    target = max(value * FACTOR, least)
     if path is None:
         return Advice(f"L2 {least:.0e}", pattern, "up", None, why, least)
     return _raise(pattern, path, value, target, why, least)

@@ -207,11 +207,6 @@ def test_advice_to_lower_is_applied_too():
     assert advice[-1].apply(strengths) == {}
 
 
-def test_a_large_rise_asks_for_a_larger_factor():
-    advice = diagnose(TRAIN, curves.rising(rise=1.5)).advice
-    assert advice[0].factor == 10
-
-
 def test_underfitting_lowers_what_is_there_and_nothing_else():
     flat = [1.0] * 20
     assert [a.direction for a in diagnose(flat, flat).advice] == ["none"]
