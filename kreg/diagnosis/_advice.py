@@ -8,8 +8,8 @@ from kreg.diagnosis._verdict import Advice
 
 # The last part of a strength's path says what it is. The first pattern is
 # what to add where a model has no such strength. The number is what to begin
-# with, as a share of the best validation loss: a penalty competes with the
-# loss and has its unit. Sums of absolute values or norms are about ten times
+# with, as a share of the validation loss at the end: a penalty competes with
+# the loss and has its unit. Sums of absolute values or norms are about ten times
 # sums of squares at the weights that networks have.
 PENALTIES = {
     "*/l2": 4e-3,
@@ -107,7 +107,8 @@ def _more_penalty(strengths, measures, known):
     pattern, path, value = _strongest(strengths, PENALTIES)
     if not known:
         return Advice(f"L2 x{FACTOR:g}", pattern, "up", FACTOR, why)
-    least = float(f"{PENALTIES[pattern] * max(measures.level, 0.0):.1g}")
+    end = max(measures.level, 0.0) * (1 + measures.rise)
+    least = float(f"{PENALTIES[pattern] * end:.1g}")
     target = max(value * FACTOR, least)
     if path is None:
         return Advice(f"L2 {least:.0e}", pattern, "up", None, why, least)
