@@ -3,6 +3,7 @@
 from typing import Any
 
 from kreg.tuners._one_by_one import OneByOne
+from kreg.tuners._population_trainer import PopulationTrainer
 from kreg.tuners._runs import Trainer
 
 
@@ -13,4 +14,9 @@ def trainers_of(tuner: Any, positional: int) -> list[Trainer]:
         tuner: The tuner.
         positional: Integer: how many arguments `search` got without names.
     """
-    return [OneByOne(tuner.hypermodel, tuner.oracle.objective, positional)]
+    objective = tuner.oracle.objective
+    one_by_one = OneByOne(tuner.hypermodel, objective, positional)
+    together = PopulationTrainer(
+        tuner.hypermodel, objective, tuner.oracle.seed, one_by_one
+    )
+    return [together, one_by_one]
