@@ -74,7 +74,12 @@ def test_errors_in_a_row_end_the_search(tmp_path):
         return build(hp)
 
     tuner = kreg.tuners.RandomSearch(
-        broken, "loss", max_trials=9, directory=tmp_path, seed=2
+        broken,
+        "loss",
+        max_trials=9,
+        population=3,
+        directory=tmp_path,
+        seed=2,
     )
     with pytest.raises(RuntimeError, match="no such network"):
         tuner.search(x=[1.0], verbose=0)
