@@ -2,5 +2,8 @@
 
 from kreg.population._feeding import folds as folds
 from kreg.population._population import Population as Population
+from kreg.population._population_based_training import (
+    PopulationBasedTraining as PopulationBasedTraining,
+)
 from kreg.population._programs import Programs as Programs
 from kreg.population._refusal import NotStackable as NotStackable

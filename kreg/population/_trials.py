@@ -1,6 +1,7 @@
 """`Trials`: the models of a population, and their state between trainings."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -103,6 +104,24 @@ class Trials:
         if _building.count_of(values) != self._size:
             fail("values", f"{self._size} values for each path", values)
         _initial.set_values(self.template, self.rows, values)
+
+    @property
+    def maxima(self) -> dict[str, float]:
+        """The largest value that each Strength, or the rate, may take."""
+        strengths = self.template.strengths
+        return {
+            path: strengths[path].maximum if path in strengths else math.inf
+            for path in _initial.values_of(self.template, self.rows)
+        }
+
+    def gather(self, parents: np.ndarray) -> None:
+        """Gives each trial the state of another, its values included.
+
+        Args:
+            parents: For each trial, the number of the one whose weights,
+                optimizer state, Strengths and learning rate it takes over.
+        """
+        self.rows = self.rows.take(parents)
 
     def take_over(self, stack: Stack) -> None:
         """Takes the state of all trials, and their best, from a stack."""

@@ -66,7 +66,7 @@ def test_a_trial_that_turns_nan_stops_and_the_others_do_not_notice():
     wild = Population(
         [zoo.dense(learning_rate=r, l2=1e-3) for r in rates], seed=1
     )
-    start = [m.get_weights() for m in wild._trials._models]
+    start = [m.get_weights() for m in wild.trials._models]
     histories = wild.fit(x, y, **FIT)
     assert list(wild.failures) == [1]
     assert "after epoch" in wild.failures[1]
