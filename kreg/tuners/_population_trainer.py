@@ -137,6 +137,7 @@ class PopulationTrainer:
         except (keras_tuner.errors.FatalError, _files.StorageError):
             raise
         except Exception as error:
+            _files.refuse_storage(error, folder)
             if _is_out_of_memory(error) and len(runs) > 1:
                 return self._halves(runs, fit, folder, on_epoch_end)
             # What is wrong may be one trial's alone, or a wave's way.
@@ -180,7 +181,7 @@ class PopulationTrainer:
             seed=self._seed,
             programs=self._programs,
         )
-        place = os.path.join(folder, f"population_{first.name}.npz")
+        place = os.path.join(folder, f"{first.name}_of_{len(runs)}.npz")
 
         def note(number: int, of_epoch: dict[int, Any]) -> None:
             on_epoch_end(number, list(of_epoch.values()))

@@ -7,6 +7,7 @@ import os
 import pathlib
 
 import keras
+import numpy as np
 import pytest
 
 import kreg.tuners
@@ -105,3 +106,23 @@ def test_a_file_in_the_place_of_the_folder(tmp_path):
     (tmp_path / "untitled_project").write_text("")
     with pytest.raises(OSError, match="Could not make the folder"):
         random_search(pathlib.Path(tmp_path))
+
+
+def test_full_disk_while_training(monkeypatch, data, tmp_path):
+    def build_dense(hp):
+        model = keras.Sequential([keras.layers.Dense(2)])
+        model.compile(keras.optimizers.SGD(hp.Float("rate", 0.0, 0.1)), "mse")
+        return model
+
+    def full(path, **arrays):
+        pathlib.Path(path).write_bytes(b"PK")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(np, "savez", full)
+    tuner = kreg.tuners.RandomSearch(
+        build_dense, "loss", max_trials=2, directory=tmp_path
+    )
+    with pytest.raises(OSError, match="Could not write .*in_progress.*No spac"):
+        tuner.search(data["x"], data["x"][:, :2], verbose=0)
+    assert {r.status for r in tuner.results} == {"RUNNING"}
+    assert not list(tmp_path.rglob("*.npz"))
