@@ -1,7 +1,9 @@
 """What a population does beside training: it stops, keeps, resumes, refuses."""
 
 import copy
+import functools
 import os
+import random
 import subprocess
 import sys
 
@@ -10,10 +12,13 @@ import numpy as np
 import pytest
 
 import kreg
-from kreg.population import NotStackable, Population, folds
+from kreg.population import NotStackable, Programs, folds
 from tests.population import zoo
 
 pytestmark = pytest.mark.backends("tensorflow", "jax")
+
+# Tests of one architecture share its graph; compiling is what takes time.
+Population = functools.partial(kreg.population.Population, programs=Programs())
 
 FIT = {"epochs": 4, "batch_size": 16, "validation_split": 0.4}
 
@@ -355,3 +360,23 @@ def test_callbacks_with_batch_hooks_are_refused():
 
 
 SAMPLE = (zoo.data("dense")[0][:2], zoo.data("dense")[1][:2], None)
+
+
+def test_a_shared_program_begins_every_population_anew():
+    x, y = zoo.data("dense")
+
+    def train(programs, *callbacks):
+        random.seed(5)
+        models = [zoo.dense(l2=v) for v in (0.0, 0.1)]
+        population = kreg.population.Population(models, programs=programs)
+        histories = population.fit(x, y, callbacks=list(callbacks), **FIT)
+        population.unstack(0)  # the model that was given, written to
+        return histories
+
+    programs = Programs()
+    monitor = kreg.callbacks.OverfitMonitor(train_data=(x[:30], y[:30]))
+    train(programs, monitor)
+    expected = train(Programs())
+    programs._engines.clear()
+    assert train(programs) == expected
+    assert train(programs) == expected
