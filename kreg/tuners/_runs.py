@@ -64,8 +64,12 @@ class Run:
 
     def release(self) -> None:
         """Lets go of the model and of what the callbacks hold of it."""
-        self.__dict__.pop("model", None)
+        self.forget_model()
         self.callbacks = []
+
+    def forget_model(self) -> None:
+        """Lets go of the model; a new one is built when it is asked for."""
+        self.__dict__.pop("model", None)
 
     @property
     def name(self) -> str:
