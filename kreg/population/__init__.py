@@ -1,0 +1,6 @@
+"""Many variants of one model, trained in one graph."""
+
+from kreg.population._feeding import folds as folds
+from kreg.population._population import Population as Population
+from kreg.population._programs import Programs as Programs
+from kreg.population._refusal import NotStackable as NotStackable
