@@ -26,7 +26,6 @@ RANKS = {
     "layers": 5,
     "losses": 6,
     "optimizers": 6,
-    "training": 7,
     "transforms": 7,
     "callbacks": 8,
     "population": 9,
