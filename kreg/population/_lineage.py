@@ -2,10 +2,14 @@
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
+import keras
 import numpy as np
 
 from kreg import schedules
+from kreg.callbacks import StrengthScheduler
+from kreg.population._initial import LEARNING_RATE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +44,16 @@ class Course:
 
     value: float
     schedule: schedules.Piecewise
+
+    def callback(self, path: str) -> Any:
+        """Returns a callback that takes `path` through this course."""
+        if path != LEARNING_RATE:
+            return StrengthScheduler(path, self.schedule, self.value)
+
+        def rate(epoch: int) -> float:
+            return self.value * float(self.schedule(epoch))
+
+        return keras.callbacks.LearningRateScheduler(rate)
 
 
 class Lineage(list[Generation]):

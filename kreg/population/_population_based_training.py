@@ -4,12 +4,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
 from kreg._strengths import match
 from kreg._validation import check_count, check_positive, check_strength, fail
-from kreg.callbacks import StrengthScheduler
 from kreg.population._initial import LEARNING_RATE
 from kreg.population._lineage import Course, Generation, Lineage
 from kreg.population._population import Population
@@ -200,7 +198,7 @@ class PopulationBasedTraining:
             a `keras.callbacks.LearningRateScheduler` if that was varied.
         """
         return [
-            _callback(path, course)
+            course.callback(path)
             for path, course in self.courses(trial).items()
         ]
 
@@ -293,13 +291,3 @@ def _groups(
             continue
         groups.append([p for p in match(values, pattern) if p in differ])
     return [group for group in groups if group and group[0] in differ]
-
-
-def _callback(path: str, course: Course) -> Any:
-    if path != LEARNING_RATE:
-        return StrengthScheduler(path, course.schedule, course.value)
-
-    def rate(epoch: int) -> float:
-        return course.value * float(course.schedule(epoch))
-
-    return keras.callbacks.LearningRateScheduler(rate)

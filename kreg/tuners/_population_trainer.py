@@ -234,7 +234,11 @@ class PopulationTrainer:
         logs = population.logs[index]
         if run.last is not None:
             _snapshot.save(run.last, population.unstack(index), None)
-        model = population.unstack(index, best=True)
+        model = run.model
+        if run.is_made_built:
+            population.trials.write(index, model, best=True)
+        else:  # Keras builds such a model with its optimizer, and loads both
+            model = population.unstack(index, best=True)
         outcome = outcome_of(
             logs, run.initial_epoch, self._objective, strengths_of(model)
         )
