@@ -1,9 +1,17 @@
+import gc
+
 import keras_tuner
 import numpy as np
 import pytest
 
 from kreg.tuners import _search
 from kreg.tuners._runs import Outcome
+
+
+@pytest.fixture(autouse=True)
+def _no_collection(monkeypatch):
+    """KerasTuner and kreg collect garbage: half a second each time here."""
+    monkeypatch.setattr(gc, "collect", lambda *_: 0)
 
 
 @pytest.fixture
