@@ -97,15 +97,6 @@ class Engine:
         self.seeds = [jnp.array(v) for v in seeds]
         self.optimizer_state = [jnp.array(v) for v in rows.optimizer]
 
-    def gather(self, rows: np.ndarray) -> None:
-        """Gives each trial the state of another, on the device."""
-        index = jnp.asarray(rows)
-        self.weights = [v[index] for v in self.weights]
-        self.state = [v[index] for v in self.state]
-        self.optimizer_state = [v[index] for v in self.optimizer_state]
-        if not self.options.shared_seeds:
-            self.seeds = [v[index] for v in self.seeds]
-
     def keep(self, chosen: np.ndarray) -> None:
         """Copies weights and state of the chosen trials to a place apart."""
         current = [*self.weights, *self.state]

@@ -108,14 +108,6 @@ class Engine:
         assign(self.seeds, rows.first_seeds if shared else rows.seeds)
         self.updates.write(rows)
 
-    def gather(self, rows: np.ndarray) -> None:
-        """Gives each trial the state of another, on the device."""
-        stacked = [*self.weights, *self.state, *self.updates.stacked()]
-        if not self.options.shared_seeds:
-            stacked += self.seeds
-        for variable in stacked:
-            variable.assign(tf.gather(variable, rows))
-
     def keep(self, chosen: np.ndarray) -> None:
         """Copies weights and state of the chosen trials to a place apart."""
         if not hasattr(self, "_kept"):

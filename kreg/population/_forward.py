@@ -34,6 +34,8 @@ class Forward:
     def __init__(self, template: Template):
         self.template = template
         self.model = template.model
+        # A callback that looked at a trial may have measured with the model.
+        self.model.reset_metrics()
         self.metrics = list(self.model.metrics_variables)
         self._loss_tracker = next(
             (m for m in self.model.metrics if m.name == "loss"), None

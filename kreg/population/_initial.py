@@ -33,25 +33,32 @@ def rows_of_models(
 
 
 def row_of_model(template: Template, model: Any) -> Rows:
-    """Returns the row of one model; what it lacks is as in the template."""
+    """Returns the row of one model; what it lacks is as in a new template."""
     pairs = template.pairs if model is template.source else None
     if pairs is None:
         pairs = aligned(model, template.model)
-    values = {id(twin): variable for variable, twin in pairs}
+    sources = {id(twin): variable for variable, twin in pairs}
 
     def read(variables: list[Any]) -> list[np.ndarray]:
-        sources = [values.get(id(v), v) for v in variables]
-        return [np.array(ops.convert_to_numpy(s))[None] for s in sources]
+        return [
+            _row(sources[id(v)])
+            if id(v) in sources
+            else template.initial[id(v)][None].copy()
+            for v in variables
+        ]
 
-    optimizer = template.optimizer
-    if model.optimizer.built and model is not template.model:
-        optimizer = model.optimizer
     return Rows(
         weights=read(template.weights),
         state=read(template.state),
         seeds=read(template.seeds),
-        optimizer=read(optimizer.variables),
+        optimizer=[_row(v) for v in model.optimizer.variables]
+        if model.optimizer.built
+        else [value[None].copy() for value in template.fresh],
     )
+
+
+def _row(variable: Any) -> np.ndarray:
+    return np.array(ops.convert_to_numpy(variable))[None]
 
 
 def set_values(

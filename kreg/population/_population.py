@@ -99,7 +99,7 @@ class Population:
             self.size = len(models)
         self._jit = resolved_jit(jit_compile)
         self._programs = programs or Programs()
-        self._trials = Trials(models, build, values or {}, seed, self.size)
+        self.trials = Trials(models, build, values or {}, seed, self.size)
         self.logs: list[list[dict[str, float]]] = [[] for _ in range(self.size)]
         self.failures: dict[int, str] = {}
         self.best_epochs: dict[int, int] = {}
@@ -190,10 +190,10 @@ class Population:
         self.prepare(feed.training.example())
         resumed = None if snapshot is None else Snapshot(snapshot).read()
         if resumed is not None:
-            self._trials.rows = resumed.rows
+            self.trials.rows = resumed.rows
         stack = self._new_stack(feed.has_own_data)
         params = {"verbose": verbose, "epochs": epochs, "steps": None}
-        loader = Loader(self._trials.template)
+        loader = Loader(self.trials.template)
         fitting = Fitting(
             stack,
             feed,
@@ -209,7 +209,7 @@ class Population:
             verbose,
             keeping(snapshot, fitting, on_epoch_end),
         )
-        self._trials.take_over(stack)
+        self.trials.take_over(stack)
         self.best_epochs.update(fitting.best_epochs)
         return self.histories
 
@@ -221,15 +221,15 @@ class Population:
     @property
     def values(self) -> dict[str, np.ndarray]:
         """Each Strength's value, and the learning rate, for all trials."""
-        return _initial.values_of(self._trials.template, self._trials.rows)
+        return _initial.values_of(self.trials.template, self.trials.rows)
 
-    def set_values(self, values: Mapping[str, Sequence[float]]) -> None:
+    def set_values(self, values: Mapping[str, Any]) -> None:
         """Sets Strengths or learning rates of all trials, or none.
 
         Args:
             values: Mapping as in the constructor.
         """
-        self._trials.set_values(values)
+        self.trials.set_values(values)
 
     def evaluate(
         self,
@@ -284,7 +284,7 @@ class Population:
             IndexError: If there is no such trial.
             ValueError: If no best epoch was kept.
         """
-        return self._trials.unstacked(range(self.size)[trial], best)
+        return self.trials.unstacked(range(self.size)[trial], best)
 
     def prepare(self, example: Any) -> None:
         """Builds and stacks the models, if that is not done yet.
@@ -292,9 +292,9 @@ class Population:
         Args:
             example: Tuple `(x, y, sample_weight)` of arrays of a few samples.
         """
-        self._trials.prepare(example, self._programs)
+        self.trials.prepare(example, self._programs)
 
     def _new_stack(self, own_data: bool = False, best: bool = False) -> Stack:
-        rows = self._trials.chosen(best)
+        rows = self.trials.chosen(best)
         options = Options(rows.seeds_are_shared, own_data, self._jit)
-        return Stack(self._programs, self._trials.template, rows, options)
+        return Stack(self._programs, self.trials.template, rows, options)

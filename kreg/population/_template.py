@@ -4,6 +4,7 @@ import functools
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 from kreg import transforms
 from kreg._strengths import strengths
@@ -33,6 +34,9 @@ class Template:
         seeds: The states of the random generators.
         strengths: Every Strength of the model, by its path.
         signature: String that models with the same graph share.
+        initial: What each variable was when the template was made, by its id.
+            The model itself is written to, later.
+        fresh: The optimizer's variables before the first step.
 
     Raises:
         NotStackable: If many such models cannot be trained as one.
@@ -52,8 +56,10 @@ class Template:
         self.seeds = [v for v in frozen if is_seed(v)]
         self.strengths = strengths(self.model)
         self.optimizer = self.model.optimizer
-        if not self.optimizer.built:
-            self.optimizer.build(self.weights)
+        self.fresh = _fresh_optimizer(self.optimizer, self.weights)
+        self.initial = {
+            id(v): _value(v) for v in (*self.weights, *self.state, *self.seeds)
+        }
 
     @functools.cached_property
     def positions(self) -> dict[Any, str]:
@@ -85,6 +91,18 @@ def _twin(source: Any) -> Any:
         return transforms.regularize(source)
     except (TypeError, ValueError) as error:
         raise NotStackable(str(error)) from error
+
+
+def _fresh_optimizer(optimizer: Any, weights: list[Any]) -> list[np.ndarray]:
+    """Builds an optimizer; returns its variables before its first step."""
+    if optimizer.built:
+        optimizer = type(optimizer).from_config(optimizer.get_config())
+    optimizer.build(weights)
+    return [_value(variable) for variable in optimizer.variables]
+
+
+def _value(variable: Any) -> np.ndarray:
+    return np.array(ops.convert_to_numpy(variable))
 
 
 def _in_order(source: Any, model: Any, pairs: list[Any]) -> list[Any]:

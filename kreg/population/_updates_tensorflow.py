@@ -92,11 +92,6 @@ class Updates:
             weight.assign(value)
         self._write_optimizer(rows.optimizer)
 
-    def stacked(self) -> list[Any]:
-        """Returns what is stacked beside the weights, as `tf.Variable`s."""
-        pairs = zip(self._kinds, self.optimizer.variables, strict=True)
-        return [self.rates, *(v.value for kind, v in pairs if kind == "row")]
-
     def _write_optimizer(self, values: list[np.ndarray]) -> None:
         for kind, variable, value in zip(
             self._kinds, self.optimizer.variables, values, strict=True

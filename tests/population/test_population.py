@@ -1,7 +1,9 @@
 """What a population does beside training: it stops, keeps, resumes, refuses."""
 
 import copy
+import functools
 import os
+import random
 import subprocess
 import sys
 
@@ -10,10 +12,13 @@ import numpy as np
 import pytest
 
 import kreg
-from kreg.population import NotStackable, Population, folds
+from kreg.population import NotStackable, Programs, folds
 from tests.population import zoo
 
 pytestmark = pytest.mark.backends("tensorflow", "jax")
+
+# Tests of one architecture share its graph; compiling is what takes time.
+Population = functools.partial(kreg.population.Population, programs=Programs())
 
 FIT = {"epochs": 4, "batch_size": 16, "validation_split": 0.4}
 
@@ -66,7 +71,7 @@ def test_a_trial_that_turns_nan_stops_and_the_others_do_not_notice():
     wild = Population(
         [zoo.dense(learning_rate=r, l2=1e-3) for r in rates], seed=1
     )
-    start = [m.get_weights() for m in wild._trials._models]
+    start = [m.get_weights() for m in wild.trials._models]
     histories = wild.fit(x, y, **FIT)
     assert list(wild.failures) == [1]
     assert "after epoch" in wild.failures[1]
@@ -259,22 +264,24 @@ def test_a_killed_training_goes_on_from_its_last_epoch(tmp_path):
     script.write_text(KILLED)
     root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 
-    def run(path):
-        return subprocess.run(
+    def start(path):
+        return subprocess.Popen(
             [sys.executable, str(script), str(path)],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
             env={**os.environ, "PYTHONPATH": root},
         )
 
-    killed = run(tmp_path / "a.npz")
-    assert killed.returncode == -9
-    resumed = run(tmp_path / "a.npz")
     (tmp_path / "b.npz.killed").touch()
-    whole = run(tmp_path / "b.npz")
-    assert resumed.returncode == whole.returncode == 0, resumed.stderr
-    assert resumed.stdout == whole.stdout
+    whole = start(tmp_path / "b.npz")
+    killed = start(tmp_path / "a.npz")
+    killed.communicate()
+    assert killed.returncode == -9
+    resumed = start(tmp_path / "a.npz")
+    histories, errors = resumed.communicate()
+    assert resumed.returncode == 0, errors
+    assert histories == whole.communicate()[0] != ""
 
 
 def test_outputs_of_all_trials_at_once():
@@ -355,3 +362,23 @@ def test_callbacks_with_batch_hooks_are_refused():
 
 
 SAMPLE = (zoo.data("dense")[0][:2], zoo.data("dense")[1][:2], None)
+
+
+def test_a_shared_program_begins_every_population_anew():
+    x, y = zoo.data("dense")
+
+    def train(programs, *callbacks):
+        random.seed(5)
+        models = [zoo.dense(l2=v) for v in (0.0, 0.1)]
+        population = kreg.population.Population(models, programs=programs)
+        histories = population.fit(x, y, callbacks=list(callbacks), **FIT)
+        population.unstack(0)  # the model that was given, written to
+        return histories
+
+    programs = Programs()
+    monitor = kreg.callbacks.OverfitMonitor(train_data=(x[:30], y[:30]))
+    train(programs, monitor)
+    expected = train(Programs())
+    programs._engines.clear()
+    assert train(programs) == expected
+    assert train(programs) == expected
