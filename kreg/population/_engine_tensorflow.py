@@ -51,12 +51,13 @@ class Engine:
         )
         self.traces = 0
         jit = options.jit
-        self._train = graph(self._train_graph, jit_compile=jit)
-        self._test = graph(self._test_graph, jit_compile=jit)
+        self._train = graph(self._train_graph)
+        self._test = graph(self._test_graph)
         self._results = graph(self._results_graph)
         self._predict = graph(self._predict_graph, reduce_retracing=True)
-        self._train_step = graph(self._train_step_graph)
-        self._test_step = graph(self._test_step_graph)
+        # The steps alone: XLA loses what a loop without results assigns.
+        self._train_step = graph(self._train_step_graph, jit_compile=jit)
+        self._test_step = graph(self._test_step_graph, jit_compile=jit)
 
     def reset_metrics(self) -> None:
         for variable, blank in zip(
@@ -198,7 +199,7 @@ class Engine:
         Seeds that all trials share are no part of what is mapped: the random
         numbers are then drawn once, and each trial applies its own rate.
         """
-        shared = [tf.convert_to_tensor(seed) for seed in self.seeds]
+        shared = self.options.shared_seeds and tensors(self.seeds)
         own_data = self.options.own_data
         batch = Batch(None if own_data else take(data, rows), self.size)
         state = tensors(self.state)
@@ -206,7 +207,9 @@ class Engine:
 
         def one(row: Any) -> Any:
             mine = take(data, row[5]) if own_data else batch.with_rows(row[5])
-            seeds = shared if self.options.shared_seeds else row[2]
+            # XLA maps in a graph of its own, which may return nothing from
+            # outside, as seeds are that no layer has drawn from.
+            seeds = [tf.identity(seed) for seed in shared or row[2]]
             loss, new, seeds, metrics, totals = self.forward(
                 row[0], row[1], seeds, row[3], Totals(*row[4]), mine, training
             )

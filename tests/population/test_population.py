@@ -382,3 +382,19 @@ def test_a_shared_program_begins_every_population_anew():
     programs._engines.clear()
     assert train(programs) == expected
     assert train(programs) == expected
+
+
+@pytest.mark.backends("tensorflow")
+def test_xla_trains_the_same():
+    x, y = zoo.data("dense")
+
+    def train(jit_compile):
+        keras.utils.set_random_seed(5)
+        # XLA draws other random numbers than TensorFlow's kernels do.
+        models = [zoo.dense(l2=v, rate=0.0) for v in (0.0, 0.1)]
+        population = kreg.population.Population(models, jit_compile=jit_compile)
+        return population.fit(x, y, **{**FIT, "epochs": 2})
+
+    for plain, compiled in zip(train(False), train(True), strict=True):
+        for key, values in plain.items():
+            np.testing.assert_allclose(compiled[key], values, rtol=1e-5)
