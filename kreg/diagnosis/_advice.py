@@ -9,8 +9,8 @@ from kreg.diagnosis._verdict import Advice
 # The last part of a strength's path says what it is. The first pattern is
 # what to add where a model has no such strength. The number is what to begin
 # with, as a share of the validation loss at the end: a penalty competes with
-# the loss and has its unit. Sums of absolute values or norms are about ten times
-# sums of squares at the weights that networks have.
+# the loss and has its unit. Sums of absolute values or norms are about ten
+# times sums of squares at the weights that networks have.
 PENALTIES = {
     "*/l2": 4e-3,
     "*/l1": 4e-4,

@@ -22,6 +22,8 @@ from kreg.population._rows import Rows
 from kreg.population._template import Template
 from kreg.population._updates_tensorflow import Updates
 
+XLA_ERRORS = (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)
+
 
 class Engine:
     """K trials as stacked variables, and the graphs that move them on.
@@ -50,14 +52,17 @@ class Engine:
             *(tf.Variable(tf.zeros(self.size)) for _ in Totals._fields)
         )
         self.traces = 0
-        jit = options.jit
-        self._train = graph(self._train_graph)
-        self._test = graph(self._test_graph)
         self._results = graph(self._results_graph)
         self._predict = graph(self._predict_graph, reduce_retracing=True)
+        self._make_steps(options.jit)
+
+    def _make_steps(self, jit: bool) -> None:
+        self.jit = jit
         # The steps alone: XLA loses what a loop without results assigns.
         self._train_step = graph(self._train_step_graph, jit_compile=jit)
         self._test_step = graph(self._test_step_graph, jit_compile=jit)
+        self._train = graph(self._train_graph)
+        self._test = graph(self._test_graph)
 
     def reset_metrics(self) -> None:
         for variable, blank in zip(
@@ -69,11 +74,31 @@ class Engine:
 
     def train(self, data: Any, full: Any, rest: Any) -> None:
         """Trains on batches of `data`, given as the rows of each."""
-        self._train(data, full, rest)
+        try:
+            self._train(data, full, rest)
+        except XLA_ERRORS:
+            self._give_up_xla()
+            self._train(data, full, rest)
 
     def test(self, data: Any, full: Any, rest: Any) -> None:
         """Measures batches of `data` at inference."""
-        self._test(data, full, rest)
+        try:
+            self._test(data, full, rest)
+        except XLA_ERRORS:
+            self._give_up_xla()
+            self._test(data, full, rest)
+
+    def _give_up_xla(self) -> None:
+        """Makes the steps without XLA, in an `except` clause.
+
+        Not every mapped layer can be compiled: a convolution whose kernels
+        differ is a loop that XLA finds no gradient of. Compiling fails before
+        the first step has changed anything; what fails later is raised.
+        """
+        begun = np.any(self.totals.samples.numpy() > 0)
+        if begun or not (self.jit and self.options.jit_is_optional):
+            raise
+        self._make_steps(jit=False)
 
     def results(self) -> dict[str, np.ndarray]:
         """Returns the logs of an epoch, one value a trial."""
@@ -247,7 +272,7 @@ class Engine:
 
         XLA wants it known, and gets a trace for each size.
         """
-        if self.options.jit:
+        if self.jit:
             return rows
         shape = [None] * len(rows.shape)
         return tf.compat.v1.placeholder_with_default(rows, shape)

@@ -16,12 +16,14 @@ class Options:
             state, so that random numbers are drawn once for all.
         own_data: Whether each trial has batches of its own, as in
             cross-validation.
-        jit: Whether TensorFlow's XLA compiles whole epochs.
+        jit: Whether TensorFlow's XLA compiles the steps.
+        jit_is_optional: Whether steps that XLA cannot compile run without it.
     """
 
     shared_seeds: bool = True
     own_data: bool = False
     jit: bool = False
+    jit_is_optional: bool = False
 
 
 def resolved_jit(value: bool | str) -> bool:

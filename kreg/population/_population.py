@@ -48,7 +48,8 @@ class Population:
         seed: Integer. Seed of the order of the samples, and of the model that
             the function builds. Defaults to `0`.
         jit_compile: Boolean or `"auto"`: on TensorFlow, whether XLA compiles
-            the whole epoch. Defaults to `"auto"`: where a GPU is visible.
+            the steps. Defaults to `"auto"`: where a GPU is visible, and XLA
+            can compile the model.
         programs: Optional `Programs` to share with other populations, so that
             one architecture is traced once; one at a time may be in `fit`.
 
@@ -98,6 +99,7 @@ class Population:
             models = _building.built_models(models_or_build, values)
             self.size = len(models)
         self._jit = resolved_jit(jit_compile)
+        self._jit_is_optional = jit_compile == "auto"
         self._programs = programs or Programs()
         self.trials = Trials(models, build, values or {}, seed, self.size)
         self.logs: list[list[dict[str, float]]] = [[] for _ in range(self.size)]
@@ -296,5 +298,7 @@ class Population:
 
     def _new_stack(self, own_data: bool = False, best: bool = False) -> Stack:
         rows = self.trials.chosen(best)
-        options = Options(rows.seeds_are_shared, own_data, self._jit)
+        options = Options(
+            rows.seeds_are_shared, own_data, self._jit, self._jit_is_optional
+        )
         return Stack(self._programs, self.trials.template, rows, options)

@@ -398,3 +398,19 @@ def test_xla_trains_the_same():
     for plain, compiled in zip(train(False), train(True), strict=True):
         for key, values in plain.items():
             np.testing.assert_allclose(compiled[key], values, rtol=1e-5)
+
+
+@pytest.mark.backends("tensorflow")
+def test_what_xla_cannot_compile_trains_without_it(monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr(
+        "kreg.population._devices_tensorflow.has_gpu", lambda: True
+    )
+    x, y = zoo.data("conv")
+    models = [zoo.conv(l2=v) for v in (0.0, 0.1)]
+    population = kreg.population.Population(models)
+    first, second = population.fit(x, y, epochs=1)
+    assert first["loss"] != second["loss"]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="XLA"):
+        kreg.population.Population(models, jit_compile=True).fit(x, y)
