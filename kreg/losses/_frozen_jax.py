@@ -10,9 +10,29 @@ def is_frozen(value: Any, predictions: Any) -> bool:
     are. That is no training step, so nothing is differentiated there.
     """
     import jax
-    from jax.interpreters.partial_eval import DynamicJaxprTracer
 
-    is_training = isinstance(predictions, jax.core.Tracer) and not isinstance(
-        predictions, DynamicJaxprTracer
+    return _is_differentiated(predictions) and not isinstance(
+        value, jax.core.Tracer
     )
-    return is_training and not isinstance(value, jax.core.Tracer)
+
+
+def _is_differentiated(x: Any) -> bool:
+    """Tells whether a gradient is being taken through `x`.
+
+    JAX runs the derivative rule of a function then, and only then.
+    """
+    import jax
+
+    ran = []
+
+    @jax.custom_jvp
+    def identity(x: Any) -> Any:
+        return x
+
+    @identity.defjvp
+    def rule(primals: Any, tangents: Any) -> Any:
+        ran.append(True)
+        return primals[0], tangents[0]
+
+    identity(x)
+    return bool(ran)

@@ -14,8 +14,12 @@ from kreg.layers import _masks
 from tests.backends import BACKEND, jitted
 from tests.contracts import LAYERS
 
-# These take part at inference too.
-NOT_NOISE = (kreg.layers.ScheduledPenalty, kreg.layers.FeatureGate)
+# These take part at inference too, or draw nothing.
+NOT_NOISE = (
+    kreg.layers.ScheduledPenalty,
+    kreg.layers.FeatureGate,
+    kreg.layers.ScheduledLabelSmoothing,  # passes its inputs on, always
+)
 NOISE = [row for row in LAYERS if row.cls not in NOT_NOISE]
 WRAPPERS = (kreg.layers.DropConnect, kreg.layers.WeightNoise)
 noise = pytest.mark.parametrize("row", NOISE, ids=str)

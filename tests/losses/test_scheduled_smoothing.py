@@ -105,3 +105,15 @@ def test_a_layer_that_no_model_has_called_is_refused():
     loss = SmoothedSparseCategoricalCrossentropy("nobody", from_logits=True)
     with pytest.raises(RuntimeError, match="Put the layer into the model"):
         loss(y, x)
+
+
+@pytest.mark.backends("jax")
+def test_a_layer_outside_the_model_that_is_trained_is_refused():
+    x, y = data()
+    elsewhere = model_with().get_layer("smoothing")
+    elsewhere(x)
+    model = keras.Sequential([keras.layers.Dense(CLASSES)])
+    loss = SmoothedSparseCategoricalCrossentropy(elsewhere, from_logits=True)
+    model.compile("sgd", loss)
+    with pytest.raises(RuntimeError, match="no part of the model"):
+        model.train_on_batch(x, y)
