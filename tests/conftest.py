@@ -2,11 +2,12 @@ import keras
 import numpy as np
 import pytest
 
-from tests.backends import gpu_is_visible, use_one_thread
+from tests.backends import compile_quickly, gpu_is_visible, use_one_thread
 
 
 def pytest_configure(config):
     use_one_thread()
+    compile_quickly()
 
 
 @pytest.fixture(autouse=True)

@@ -68,6 +68,7 @@ def test_demo(demo):
     assert str(output / "unregularized.png") in printed
 
 
+@pytest.mark.backends("tensorflow")  # others have tests of their layers
 def test_demo_prints_the_same_twice(demo):
     output, first = demo
     timeless = [
