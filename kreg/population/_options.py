@@ -26,18 +26,18 @@ class Options:
     jit_is_optional: bool = False
 
 
-def resolved_jit(value: bool | str) -> bool:
-    """Returns whether XLA compiles, for the argument `jit_compile`.
+def jit_options(value: bool | str) -> dict[str, bool]:
+    """Returns the options of XLA, for the argument `jit_compile`.
 
-    On JAX it always does. On a CPU, TensorFlow's XLA makes products of
+    On JAX it always compiles. On a CPU, TensorFlow's XLA makes products of
     stacked matrices many times slower, so `"auto"` wants a GPU.
     """
-    if isinstance(value, bool):
-        return value and keras.backend.backend() == "tensorflow"
-    if value != "auto":
+    if not isinstance(value, bool) and value != "auto":
         fail("jit_compile", '`True`, `False` or `"auto"`', value)
     if keras.backend.backend() != "tensorflow":
-        return False
+        return {"jit": False}
+    if value != "auto":
+        return {"jit": bool(value)}
     from kreg.population._devices_tensorflow import has_gpu
 
-    return has_gpu()
+    return {"jit": has_gpu(), "jit_is_optional": True}

@@ -12,7 +12,7 @@ from kreg.population._callbacks import TrialCallbacks, for_each
 from kreg.population._data import Arrays
 from kreg.population._feeding import Feed
 from kreg.population._fitting import EpochHook, Fitting, history_of
-from kreg.population._options import Options, resolved_jit
+from kreg.population._options import Options, jit_options
 from kreg.population._programs import Programs
 from kreg.population._snapshot import Snapshot, keeping
 from kreg.population._stack import Stack
@@ -48,8 +48,7 @@ class Population:
         seed: Integer. Seed of the order of the samples, and of the model that
             the function builds. Defaults to `0`.
         jit_compile: Boolean or `"auto"`: on TensorFlow, whether XLA compiles
-            the steps. Defaults to `"auto"`: where a GPU is visible, and XLA
-            can compile the model.
+            the steps. Defaults to `"auto"`: on a GPU, where XLA can.
         programs: Optional `Programs` to share with other populations, so that
             one architecture is traced once; one at a time may be in `fit`.
 
@@ -98,8 +97,7 @@ class Population:
         else:
             models = _building.built_models(models_or_build, values)
             self.size = len(models)
-        self._jit = resolved_jit(jit_compile)
-        self._jit_is_optional = jit_compile == "auto"
+        self._jit = jit_options(jit_compile)
         self._programs = programs or Programs()
         self.trials = Trials(models, build, values or {}, seed, self.size)
         self.logs: list[list[dict[str, float]]] = [[] for _ in range(self.size)]
@@ -298,7 +296,5 @@ class Population:
 
     def _new_stack(self, own_data: bool = False, best: bool = False) -> Stack:
         rows = self.trials.chosen(best)
-        options = Options(
-            rows.seeds_are_shared, own_data, self._jit, self._jit_is_optional
-        )
+        options = Options(rows.seeds_are_shared, own_data, **self._jit)
         return Stack(self._programs, self.trials.template, rows, options)

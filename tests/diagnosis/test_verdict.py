@@ -161,7 +161,7 @@ def test_advice_without_strengths_names_common_ones():
 def test_advice_does_not_multiply_a_strength_of_zero():
     strengths = {"a/l2": 0.0, "b/rate": 0.0}
     penalty, rate, _ = diagnose(TRAIN, VAL, strengths=strengths).advice
-    assert (penalty.text, penalty.factor) == ("a/l2 0 -> 0.002", None)
+    assert (penalty.text, penalty.factor) == ("a/l2 0 -> 0.003", None)
     assert (rate.text, rate.factor) == ("b/rate 0 -> 0.3", None)
     assert penalty.apply(strengths) == {"a/l2": penalty.value}
     assert rate.apply(strengths) == {"b/rate": 0.3}
@@ -172,14 +172,14 @@ def test_a_penalty_too_small_to_matter_is_raised_to_one_that_does():
         train, val = unit * TRAIN, unit * VAL
         strengths = {"a/l2": 1e-7, "b/l2": 0.05 * unit}
         tiny = {"a/l2": 1e-7}
-        # The floor is 0.4 % of the best loss, 0.55 here.
+        # The floor is 0.4 % of the last loss, 0.7 here.
         first = diagnose(train, val, strengths=tiny).advice[0]
-        assert first.apply(tiny) == {"a/l2": pytest.approx(0.002 * unit)}
-        assert first.factor == pytest.approx(2e4 * unit)
+        assert first.apply(tiny) == {"a/l2": pytest.approx(0.003 * unit)}
+        assert first.factor == pytest.approx(3e4 * unit)
         first = diagnose(train, val, strengths=strengths).advice[0]
         assert first.factor == 3
         assert first.apply(strengths) == pytest.approx(
-            {"a/l2": 0.002 * unit, "b/l2": 0.15 * unit}
+            {"a/l2": 0.003 * unit, "b/l2": 0.15 * unit}
         )
 
 
@@ -187,10 +187,10 @@ def test_what_the_model_has_comes_first():
     strengths = {"dropout/rate": 0.1}
     rate, penalty, _ = diagnose(TRAIN, VAL, strengths=strengths).advice
     assert rate.apply(strengths) == {"dropout/rate": pytest.approx(0.35)}
-    assert (penalty.text, penalty.value) == ("L2 2e-03", 0.002)
+    assert (penalty.text, penalty.value) == ("L2 3e-03", 0.003)
     assert penalty.apply(strengths) == {}
     bare = diagnose(TRAIN, VAL, strengths={}).advice
-    assert [a.value for a in bare] == [0.002, 0.3, None]
+    assert [a.value for a in bare] == [0.003, 0.3, None]
 
 
 def test_a_high_rate_is_left_alone():

@@ -34,7 +34,7 @@ def test_steps_are_compiled_by_xla():
     x, y = zoo.data("dense")
     population.fit(x, y, epochs=1)
     if BACKEND == "tensorflow":
-        assert population._jit
+        assert population._jit["jit"]
 
 
 def test_free_memory_is_that_of_the_device():
