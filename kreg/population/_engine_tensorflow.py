@@ -1,5 +1,6 @@
 """The stacked program on TensorFlow: one graph that trains all trials."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -74,31 +75,27 @@ class Engine:
 
     def train(self, data: Any, full: Any, rest: Any) -> None:
         """Trains on batches of `data`, given as the rows of each."""
-        try:
-            self._train(data, full, rest)
-        except XLA_ERRORS:
-            self._give_up_xla()
-            self._train(data, full, rest)
+        self._with_or_without_xla(lambda: self._train(data, full, rest))
 
     def test(self, data: Any, full: Any, rest: Any) -> None:
         """Measures batches of `data` at inference."""
-        try:
-            self._test(data, full, rest)
-        except XLA_ERRORS:
-            self._give_up_xla()
-            self._test(data, full, rest)
+        self._with_or_without_xla(lambda: self._test(data, full, rest))
 
-    def _give_up_xla(self) -> None:
-        """Makes the steps without XLA, in an `except` clause.
+    def _with_or_without_xla(self, run: Callable[[], None]) -> None:
+        """Runs steps; makes them anew without XLA if it cannot compile them.
 
-        Not every mapped layer can be compiled: a convolution whose kernels
-        differ is a loop that XLA finds no gradient of. Compiling fails before
-        the first step has changed anything; what fails later is raised.
+        A convolution whose kernels differ by trial is a loop that XLA finds no
+        gradient of. Compiling fails before the first step has changed
+        anything; what fails later is raised.
         """
-        begun = np.any(self.totals.samples.numpy() > 0)
-        if begun or not (self.jit and self.options.jit_is_optional):
-            raise
-        self._make_steps(jit=False)
+        try:
+            run()
+        except XLA_ERRORS:
+            begun = np.any(self.totals.samples.numpy() > 0)
+            if begun or not (self.jit and self.options.jit_is_optional):
+                raise
+            self._make_steps(jit=False)
+            run()
 
     def results(self) -> dict[str, np.ndarray]:
         """Returns the logs of an epoch, one value a trial."""
@@ -224,7 +221,7 @@ class Engine:
         Seeds that all trials share are no part of what is mapped: the random
         numbers are then drawn once, and each trial applies its own rate.
         """
-        shared = self.options.shared_seeds and tensors(self.seeds)
+        shared = tensors(self.seeds) if self.options.shared_seeds else None
         own_data = self.options.own_data
         batch = Batch(None if own_data else take(data, rows), self.size)
         state = tensors(self.state)
@@ -232,9 +229,11 @@ class Engine:
 
         def one(row: Any) -> Any:
             mine = take(data, row[5]) if own_data else batch.with_rows(row[5])
-            # XLA maps in a graph of its own, which may return nothing from
-            # outside, as seeds are that no layer has drawn from.
-            seeds = [tf.identity(seed) for seed in shared or row[2]]
+            seeds = row[2]
+            if shared is not None:
+                # XLA maps in a graph of its own, which may return nothing
+                # from outside, as seeds are that no layer has drawn from.
+                seeds = [tf.identity(seed) for seed in shared]
             loss, new, seeds, metrics, totals = self.forward(
                 row[0], row[1], seeds, row[3], Totals(*row[4]), mine, training
             )
