@@ -43,6 +43,7 @@ class Row:
         input_shape: Shape of one sample that a layer takes.
         changes_the_model: False for a layer that passes its inputs on, so
             that its strength does not show under the loss of the tests.
+        call: Calls a layer on a tensor, as `layer(x, **kwargs)` does.
     """
 
     cls: type
@@ -51,6 +52,7 @@ class Row:
     invalid: tuple[tuple[Callable[[], Any], str], ...]
     input_shape: tuple[int, ...] = (6,)
     changes_the_model: bool = True
+    call: Callable[..., Any] = lambda layer, x, **kwargs: layer(x, **kwargs)
 
     def __str__(self) -> str:
         return self.cls.__name__
@@ -263,6 +265,7 @@ def _noise(
     sentence: str = RATE_SENTENCE,
     invalid: tuple = (),
     make: Callable[..., Any] | None = None,
+    call: Callable[..., Any] = Row.call,
     **arguments: Any,
 ) -> Row:
     """A row of a noise layer, whose Strength is the argument `argument`."""
@@ -301,6 +304,7 @@ def _noise(
             *invalid,
         ),
         input_shape,
+        call=call,
     )
 
 
@@ -389,6 +393,44 @@ LAYERS += (
             keras.layers.Dense(5), stddev, **kwargs
         ),
         weights=("kernel", "bias"),
+    ),
+)
+
+
+def _mix(layer: Any, x: Any, **kwargs: Any) -> Any:
+    """Calls a layer that mixes labels too; they are made of the images."""
+    labels = keras.ops.mean(x, axis=(1, 2))
+    return layer({"images": x, "labels": labels}, **kwargs)["images"]
+
+
+LAYERS += (
+    _noise(
+        L.ScheduledMixUp,
+        (4, 4, 3),
+        call=_mix,
+        alpha=0.5,
+        data_format="channels_first",
+        invalid=(
+            *_refuses_data_format(L.ScheduledMixUp),
+            (
+                lambda: L.ScheduledMixUp(0.5, alpha=0.0),
+                POSITIVE_SENTENCE.format("alpha", "0.0"),
+            ),
+        ),
+    ),
+    _noise(
+        L.ScheduledCutMix,
+        (4, 4, 3),
+        call=_mix,
+        factor=0.5,
+        data_format="channels_last",
+        invalid=(
+            *_refuses_data_format(L.ScheduledCutMix),
+            (
+                lambda: L.ScheduledCutMix(0.5, factor=1.5),
+                RATE_SENTENCE.replace("rate", "factor").format("1.5"),
+            ),
+        ),
     ),
 )
 
