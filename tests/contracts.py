@@ -36,8 +36,8 @@ class Row:
     """One public class.
 
     Attributes:
-        kind: `"penalty"`, `"layer"`, `"schedule"`, `"optimizer"` or `"loss"`:
-            how it gets into a model.
+        kind: `"penalty"`, `"layer"`, `"schedule"`, `"optimizer"`, `"loss"` or
+            `"model"`: how it gets into a model, or that it is one.
         make: Returns an instance with no default left at its default.
         invalid: `(make, exact sentence)` of constructions that must raise.
         input_shape: Shape of one sample that a layer takes.
@@ -655,4 +655,50 @@ LOSSES = (
     _loss(kreg.losses.SmoothedSparseCategoricalCrossentropy),
 )
 
-ROWS = PENALTIES + LAYERS + SCHEDULES + OPTIMIZERS + LOSSES
+MODELS = (
+    Row(
+        kreg.models.RDrop,
+        "model",
+        lambda: kreg.models.RDrop(
+            keras.Sequential(
+                [
+                    keras.Input((6,), name="x"),
+                    L.ScheduledDropout(0.5, seed=3, name="drop"),
+                    keras.layers.Dense(3, name="dense"),
+                ],
+                name="inner",
+            ),
+            0.5,
+            from_logits=True,
+            schedule=S.Ramp(steps=5),
+            name="r_drop",
+        ),
+        (
+            *(
+                (
+                    lambda bad=bad: kreg.models.RDrop(
+                        keras.layers.Dense(3), bad
+                    ),
+                    STRENGTH_SENTENCE.format("alpha", shown),
+                )
+                for bad, shown in ((-1.0, "-1.0"), (float("nan"), "nan"))
+            ),
+            (
+                lambda: kreg.models.RDrop(keras.layers.Dense(3), from_logits=1),
+                "Invalid value for argument `from_logits`. Expected a "
+                "boolean. Received: from_logits=1",
+            ),
+            (
+                lambda: kreg.models.RDrop(keras.layers.Dense(1))(
+                    np.ones((2, 3), "float32"), training=True
+                ),
+                "Exception encountered when calling RDrop.call().\n\n"
+                "\x1b[1mInvalid value for argument `model`. Expected a model "
+                "with one output, that of two classes or more. Received: "
+                "model=<Dense",
+            ),
+        ),
+    ),
+)
+
+ROWS = PENALTIES + LAYERS + SCHEDULES + OPTIMIZERS + LOSSES + MODELS

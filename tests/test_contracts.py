@@ -61,6 +61,7 @@ def test_every_public_class_has_a_row():
             kreg.schedules,
             kreg.optimizers,
             kreg.losses,
+            kreg.models,
         )
         for name, cls in vars(module).items()
         if inspect.isclass(cls) and name not in BASES and name[0] != "_"
