@@ -701,4 +701,26 @@ MODELS = (
     ),
 )
 
+MODELS += (
+    Row(
+        kreg.models.Mixed,
+        "model",
+        lambda: kreg.models.Mixed(
+            keras.layers.Dense(3, name="dense"),
+            L.ScheduledMixUp(0.5, schedule=S.Ramp(steps=5), name="mixing"),
+            name="mixed",
+        ),
+        (
+            (
+                lambda: kreg.models.Mixed(
+                    keras.layers.Dense(3), L.ScheduledMixUp()
+                )(np.ones((2, 3), "float32"), training=True),
+                "Exception encountered when calling Mixed.call().\n\n"
+                "\x1b[1mInvalid value for argument `images`. Expected a batch "
+                "of images, of rank 4. Received: images of shape (2, 3)",
+            ),
+        ),
+    ),
+)
+
 ROWS = PENALTIES + LAYERS + SCHEDULES + OPTIMIZERS + LOSSES + MODELS

@@ -20,10 +20,10 @@ class ScheduledMixUp(Mixing):
         w * x[i] + (1 - w) * x[j]    with probability r
         x[i]                         else
 
-    Acts only in training, and takes the labels too: call it with
-    `training=True` on each batch in a training loop, or in a model that has
-    the labels as an input. In a `tf.data` pipeline there is no training step
-    to count; use Keras's layer there.
+    Acts only in training, and takes the labels too, which no layer inside a
+    model sees: `kreg.models.Mixed` puts it around one for `fit`, and a
+    training loop of your own calls it with `training=True`. In a `tf.data`
+    pipeline there is no training step to count; use Keras's layer there.
 
     What is said of steps, saving and seeds in `kreg.layers.ScheduledDropout`
     holds here too.

@@ -6,12 +6,13 @@ import keras
 from keras import ops
 
 from kreg._registration import register
-from kreg._validation import check_layer, fail
+from kreg._validation import fail
 from kreg.layers._scheduled_state import ScheduledState
+from kreg.models._around import Around
 
 
 @register
-class RDrop(ScheduledState, keras.Model):
+class RDrop(ScheduledState, Around):
     """Trains a classifier to predict the same under two masks of its noise.
 
     Each batch goes through the model twice, side by side, so that dropout
@@ -88,23 +89,12 @@ class RDrop(ScheduledState, keras.Model):
         schedule: Any = None,
         **kwargs: Any,
     ):
-        super().__init__(schedule=schedule, **kwargs)
-        if isinstance(model, dict):
-            model = keras.saving.deserialize_keras_object(model)
-        check_layer(model, "model")
+        super().__init__(model, schedule=schedule, **kwargs)
         if not isinstance(from_logits, bool):
             fail("from_logits", "a boolean", from_logits)
-        self.model = model
         self.from_logits = from_logits
         self.alpha = self.new_strength("alpha", alpha)
         self.divergence = _Divergence(from_logits)
-        self.built = bool(model.built)
-
-    def build(self, input_shape: Any) -> None:
-        """Builds the model inside."""
-        if not self.model.built:
-            self.model.build(input_shape)
-        self.built = True
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
         """Returns the predictions, of each sample twice if `training`."""
@@ -152,19 +142,11 @@ class RDrop(ScheduledState, keras.Model):
         y_pred = keras.tree.map_structure(lambda p: p[:samples], y_pred)
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """Returns that of the model inside."""
-        return self.model.compute_output_shape(input_shape)
-
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, with the current alpha."""
         config = super().get_config()
         del config["calls_per_step"]
-        return {
-            **config,
-            "model": keras.saving.serialize_keras_object(self.model),
-            "from_logits": self.from_logits,
-        }
+        return {**config, "from_logits": self.from_logits}
 
 
 class _Divergence(keras.losses.Loss):
