@@ -14,6 +14,7 @@ from kreg import callbacks as callbacks
 from kreg import diagnosis as diagnosis
 from kreg import layers as layers
 from kreg import losses as losses
+from kreg import models as models
 from kreg import optimizers as optimizers
 from kreg import population as population
 from kreg import regularizers as regularizers

@@ -119,7 +119,7 @@ def check_float_tensor(value: Any, name: str) -> None:
 
 
 def _is_ragged_or_sparse(value: Any) -> bool:
-    flags = ("ragged", "sparse", "is_nested", "is_sparse")
+    flags = ("ragged", "sparse", "is_nested", "is_sparse", "is_sparse_csr")
     kinds = ("RaggedTensor", "SparseTensor", "IndexedSlices", "BCOO")
     return type(value).__name__ in kinds or any(
         getattr(value, flag, False) is True for flag in flags

@@ -36,13 +36,14 @@ class Row:
     """One public class.
 
     Attributes:
-        kind: `"penalty"`, `"layer"`, `"schedule"`, `"optimizer"` or `"loss"`:
-            how it gets into a model.
+        kind: `"penalty"`, `"layer"`, `"schedule"`, `"optimizer"`, `"loss"` or
+            `"model"`: how it gets into a model, or that it is one.
         make: Returns an instance with no default left at its default.
         invalid: `(make, exact sentence)` of constructions that must raise.
         input_shape: Shape of one sample that a layer takes.
         changes_the_model: False for a layer that passes its inputs on, so
             that its strength does not show under the loss of the tests.
+        call: Calls a layer on a tensor, as `layer(x, **kwargs)` does.
     """
 
     cls: type
@@ -51,6 +52,7 @@ class Row:
     invalid: tuple[tuple[Callable[[], Any], str], ...]
     input_shape: tuple[int, ...] = (6,)
     changes_the_model: bool = True
+    call: Callable[..., Any] = lambda layer, x, **kwargs: layer(x, **kwargs)
 
     def __str__(self) -> str:
         return self.cls.__name__
@@ -263,6 +265,7 @@ def _noise(
     sentence: str = RATE_SENTENCE,
     invalid: tuple = (),
     make: Callable[..., Any] | None = None,
+    call: Callable[..., Any] = Row.call,
     **arguments: Any,
 ) -> Row:
     """A row of a noise layer, whose Strength is the argument `argument`."""
@@ -301,6 +304,7 @@ def _noise(
             *invalid,
         ),
         input_shape,
+        call=call,
     )
 
 
@@ -389,6 +393,44 @@ LAYERS += (
             keras.layers.Dense(5), stddev, **kwargs
         ),
         weights=("kernel", "bias"),
+    ),
+)
+
+
+def _mix(layer: Any, x: Any, **kwargs: Any) -> Any:
+    """Calls a layer that mixes labels too; they are made of the images."""
+    labels = keras.ops.mean(x, axis=(1, 2))
+    return layer({"images": x, "labels": labels}, **kwargs)["images"]
+
+
+LAYERS += (
+    _noise(
+        L.ScheduledMixUp,
+        (4, 4, 3),
+        call=_mix,
+        alpha=0.5,
+        data_format="channels_first",
+        invalid=(
+            *_refuses_data_format(L.ScheduledMixUp),
+            (
+                lambda: L.ScheduledMixUp(0.5, alpha=0.0),
+                POSITIVE_SENTENCE.format("alpha", "0.0"),
+            ),
+        ),
+    ),
+    _noise(
+        L.ScheduledCutMix,
+        (4, 4, 3),
+        call=_mix,
+        factor=0.5,
+        data_format="channels_last",
+        invalid=(
+            *_refuses_data_format(L.ScheduledCutMix),
+            (
+                lambda: L.ScheduledCutMix(0.5, factor=1.5),
+                RATE_SENTENCE.replace("rate", "factor").format("1.5"),
+            ),
+        ),
     ),
 )
 
@@ -613,4 +655,72 @@ LOSSES = (
     _loss(kreg.losses.SmoothedSparseCategoricalCrossentropy),
 )
 
-ROWS = PENALTIES + LAYERS + SCHEDULES + OPTIMIZERS + LOSSES
+MODELS = (
+    Row(
+        kreg.models.RDrop,
+        "model",
+        lambda: kreg.models.RDrop(
+            keras.Sequential(
+                [
+                    keras.Input((6,), name="x"),
+                    L.ScheduledDropout(0.5, seed=3, name="drop"),
+                    keras.layers.Dense(3, name="dense"),
+                ],
+                name="inner",
+            ),
+            0.5,
+            from_logits=True,
+            schedule=S.Ramp(steps=5),
+            name="r_drop",
+        ),
+        (
+            *(
+                (
+                    lambda bad=bad: kreg.models.RDrop(
+                        keras.layers.Dense(3), bad
+                    ),
+                    STRENGTH_SENTENCE.format("alpha", shown),
+                )
+                for bad, shown in ((-1.0, "-1.0"), (float("nan"), "nan"))
+            ),
+            (
+                lambda: kreg.models.RDrop(keras.layers.Dense(3), from_logits=1),
+                "Invalid value for argument `from_logits`. Expected a "
+                "boolean. Received: from_logits=1",
+            ),
+            (
+                lambda: kreg.models.RDrop(keras.layers.Dense(1))(
+                    np.ones((2, 3), "float32"), training=True
+                ),
+                "Exception encountered when calling RDrop.call().\n\n"
+                "\x1b[1mInvalid value for argument `model`. Expected a model "
+                "with one output, that of two classes or more. Received: "
+                "model=<Dense",
+            ),
+        ),
+    ),
+)
+
+MODELS += (
+    Row(
+        kreg.models.Mixed,
+        "model",
+        lambda: kreg.models.Mixed(
+            keras.layers.Dense(3, name="dense"),
+            L.ScheduledMixUp(0.5, schedule=S.Ramp(steps=5), name="mixing"),
+            name="mixed",
+        ),
+        (
+            (
+                lambda: kreg.models.Mixed(
+                    keras.layers.Dense(3), L.ScheduledMixUp()
+                )(np.ones((2, 3), "float32"), training=True),
+                "Exception encountered when calling Mixed.call().\n\n"
+                "\x1b[1mInvalid value for argument `images`. Expected a batch "
+                "of images, of rank 4. Received: images of shape (2, 3)",
+            ),
+        ),
+    ),
+)
+
+ROWS = PENALTIES + LAYERS + SCHEDULES + OPTIMIZERS + LOSSES + MODELS

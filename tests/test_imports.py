@@ -11,7 +11,8 @@ import kreg
 
 ROOT = pathlib.Path(kreg.__file__).parent
 
-# Each imports only what stands before it; `losses` stands beside `optimizers`.
+# Each imports only what stands before it; `losses` and `models` stand beside
+# `optimizers`.
 RANKS = {
     "_backend": 0,
     "_registration": 0,
@@ -25,6 +26,7 @@ RANKS = {
     "regularizers": 4,
     "layers": 5,
     "losses": 6,
+    "models": 6,
     "optimizers": 6,
     "transforms": 7,
     "callbacks": 8,

@@ -10,6 +10,7 @@ from kreg.layers._scheduled_alpha_dropout import (
 from kreg.layers._scheduled_augmentation import (
     ScheduledAugmentation as ScheduledAugmentation,
 )
+from kreg.layers._scheduled_cut_mix import ScheduledCutMix as ScheduledCutMix
 from kreg.layers._scheduled_dropout import ScheduledDropout as ScheduledDropout
 from kreg.layers._scheduled_gaussian import (
     ScheduledGaussianDropout as ScheduledGaussianDropout,
@@ -20,6 +21,7 @@ from kreg.layers._scheduled_gaussian import (
 from kreg.layers._scheduled_label_smoothing import (
     ScheduledLabelSmoothing as ScheduledLabelSmoothing,
 )
+from kreg.layers._scheduled_mix_up import ScheduledMixUp as ScheduledMixUp
 from kreg.layers._scheduled_penalty import ScheduledPenalty as ScheduledPenalty
 from kreg.layers._scheduled_spatial_dropout import (
     ScheduledSpatialDropout1D as ScheduledSpatialDropout1D,

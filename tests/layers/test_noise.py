@@ -20,6 +20,7 @@ NOT_NOISE = (
     kreg.layers.FeatureGate,
     kreg.layers.ScheduledLabelSmoothing,  # passes its inputs on, always
 )
+MIXERS = (kreg.layers.ScheduledMixUp, kreg.layers.ScheduledCutMix)
 NOISE = [row for row in LAYERS if row.cls not in NOT_NOISE]
 WRAPPERS = (kreg.layers.DropConnect, kreg.layers.WeightNoise)
 noise = pytest.mark.parametrize("row", NOISE, ids=str)
@@ -51,13 +52,14 @@ def test_inference_is_the_identity_and_draws_nothing(row):
     x = data_for(row)
     before = [array(v) for v in layer.variables]
     expected = array(layer.layer(x)) if row.cls in WRAPPERS else x
+    x = ops.convert_to_tensor(x)
     for training in (False, None):
         np.testing.assert_array_equal(
-            array(layer(x, training=training)), expected
+            array(row.call(layer, x, training=training)), expected
         )
     for a, b in zip(before, layer.variables, strict=True):
         np.testing.assert_array_equal(a, array(b))
-    noisy = array(layer(x, training=True))
+    noisy = array(row.call(layer, x, training=True))
     assert np.abs(noisy - expected).max() > 1e-3
 
 
@@ -70,7 +72,7 @@ def test_inference_graph_has_no_random_op(row):
     x = tf.constant(data_for(row))
 
     def operations(training):
-        function = tf.function(lambda x: layer(x, training=training))
+        function = tf.function(lambda x: row.call(layer, x, training=training))
         graph = function.get_concrete_function(x).graph
         return {op.type for op in graph.get_operations()}
 
@@ -78,7 +80,9 @@ def test_inference_graph_has_no_random_op(row):
     assert [name for name in operations(True) if "Random" in name]
 
 
-@activations
+@pytest.mark.parametrize(
+    "row", [r for r in NOISE if r.cls not in (*WRAPPERS, *MIXERS)], ids=str
+)
 def test_inputs_that_are_not_floats_are_refused(row):
     layer = row.make()
     x = np.ones((2, *row.input_shape), "int32")
@@ -122,8 +126,9 @@ def test_sparse_arrays_of_jax_are_refused():
     [
         row
         for row in NOISE
-        # RandomErasing of Keras needs to know the sides of an image.
-        if row.cls not in (*WRAPPERS, kreg.layers.ScheduledAugmentation)
+        # Layers of Keras for images need to know the sides of an image.
+        if row.cls
+        not in (*WRAPPERS, *MIXERS, kreg.layers.ScheduledAugmentation)
     ],
     ids=str,
 )
@@ -176,12 +181,12 @@ def test_masks_reach_what_comes_after():
 
 @noise
 def test_same_seed_same_noise(row):
-    x = data_for(row)
+    x = ops.convert_to_tensor(data_for(row))
     first, second = at_full_strength(row), at_full_strength(row)
     if row.cls in WRAPPERS:
         second.layer.set_weights(first.layer.get_weights())
     runs = [
-        [array(layer(x, training=True)) for _ in range(3)]
+        [array(row.call(layer, x, training=True)) for _ in range(3)]
         for layer in (first, second)
     ]
     np.testing.assert_array_equal(*runs)
