@@ -15,6 +15,7 @@ from kreg import diagnosis as diagnosis
 from kreg import layers as layers
 from kreg import losses as losses
 from kreg import optimizers as optimizers
+from kreg import population as population
 from kreg import regularizers as regularizers
 from kreg import schedules as schedules
 from kreg._strengths import set_strengths as set_strengths

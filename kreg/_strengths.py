@@ -4,11 +4,13 @@ import fnmatch
 import html
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from kreg._structure import is_penalty, walk
 from kreg._validation import check_layer
 from kreg.strength import Strength
+
+T = TypeVar("T")
 
 
 class Strengths(dict[str, Strength]):
@@ -115,7 +117,7 @@ def set_strengths(model: Any, values: Mapping[str, float]) -> None:
         strength.assign(value)
 
 
-def match(found: Mapping[str, Strength], pattern: str) -> dict[str, Strength]:
+def match(found: Mapping[str, T], pattern: str) -> dict[str, T]:
     """Returns the entries of `found` whose path is `pattern` or matches it.
 
     Raises:

@@ -17,6 +17,7 @@ RANKS = {
     "_registration": 0,
     "_validation": 0,
     "_numerics": 0,
+    "_mapping": 0,
     "_structure": 1,
     "schedules": 1,
     "strength": 2,

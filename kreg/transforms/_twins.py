@@ -19,6 +19,9 @@ NOISE = {
     "AlphaDropout": "ScheduledAlphaDropout",
 }
 
+# Whether a class takes arguments of some kind, found once.
+_TAKEN: dict[tuple[Any, str], bool] = {}
+
 
 def translated(tree: Any) -> Any:
     """Returns a config in which Keras's classes are replaced by kreg's.
@@ -73,12 +76,27 @@ def _twin(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _takes(cls: Any, arguments: dict[str, Any]) -> bool:
-    """Tells whether `cls` can be made with these arguments."""
-    try:
-        cls.from_config(dict(arguments))
-    except (TypeError, ValueError):  # as at a rate of 1, where Keras divides
-        return False  # by zero in training
-    return True
+    """Tells whether `cls` can be made with these arguments.
+
+    Making one costs a millisecond, and a search asks this for every layer of
+    every trial: numbers of one kind share the answer.
+    """
+    key = (cls, repr({k: _kind(v) for k, v in arguments.items()}))
+    if key not in _TAKEN:
+        try:
+            cls.from_config(dict(arguments))
+        except (TypeError, ValueError):  # as at a rate of 1, where Keras
+            _TAKEN[key] = False  # divides by zero in training
+        else:
+            _TAKEN[key] = True
+    return _TAKEN[key]
+
+
+def _kind(value: Any) -> Any:
+    """Returns on which side of the bounds a number is; else the value."""
+    if isinstance(value, float):
+        return value < 0, value < 1, value <= 1, value < float("inf")
+    return value
 
 
 def _decimal(value: Any) -> Any:

@@ -1,0 +1,190 @@
+"""Kills a search with `kill -9` again and again; nothing may be lost.
+
+    python benchmarks/soak_search.py --kills 200
+
+The trials are fake and take a millisecond, so that most of the time goes into
+writing state, where a kill does most harm. After each kill the project must
+open, every trial that had ended must be as it was, and none of those may have
+been run again. KerasTuner 1.4.8 could not open its project after 69 of 150
+such kills.
+"""
+
+import argparse
+import json
+import math
+import os
+import pathlib
+import random
+import signal
+import tempfile
+import time
+
+import keras
+
+import kreg.tuners
+from kreg.tuners import _files, _search
+from kreg.tuners._runs import Outcome
+
+SECONDS = 0.2  # at most, from the start of a search to the kill
+TUNERS = {
+    "random": lambda count, **kw: kreg.tuners.RandomSearch(
+        build, "loss", max_trials=count, **kw
+    ),
+    "grid": lambda count, **kw: kreg.tuners.GridSearch(
+        build, "loss", max_trials=count, **kw
+    ),
+    "hyperband": lambda count, **kw: kreg.tuners.Hyperband(
+        build, "loss", max_epochs=9, factor=3, hyperband_iterations=4, **kw
+    ),
+}
+
+
+def build(hp):
+    hp.Float("a", 0.0, 1.0)
+    hp.Float("b", 0.0, 1.0)
+    model = keras.Sequential()
+    model.compile("sgd", "mse")
+    return model
+
+
+class FakeTrainer:
+    """Trains nothing, and writes what a trainer writes."""
+
+    def __init__(self, journal):
+        self.journal = journal
+
+    def can_train(self, model, callbacks, fit):
+        return None
+
+    def at_once(self, model, fit, population):
+        return population
+
+    def train(self, runs, fit, folder, on_epoch_end):
+        outcomes = []
+        for run in runs:
+            note(self.journal, run.trial_id)
+            path = os.path.join(folder, f"{run.name}.json")
+            _files.write_json(path, {"epoch": 0})
+            values = run.hyperparameters.values
+            loss = (values["a"] - 0.3) ** 2 + (values["b"] - 0.6) ** 2
+            _files.write_json(run.weights, [loss])
+            metrics = {"loss": loss}
+            outcomes.append(Outcome({"loss": [loss]}, 0, metrics))
+            time.sleep(0.001)
+        return outcomes
+
+
+def note(path, line):
+    """Appends a line in one system call, which a kill cannot tear."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(file, f"{line}\n".encode())
+    os.close(file)
+
+
+def search(kind, folder, count, population):
+    trainer = FakeTrainer(folder / "journal")
+    _search.trainers_of = lambda tuner, positional: [trainer]
+    tuner = TUNERS[kind](
+        count, directory=folder, project_name="p", population=population, seed=1
+    )
+    note(folder / "ready", "")
+    tuner.search(verbose=0)
+    return tuner
+
+
+def killed(kind, folder, count, population, seconds):
+    """Runs a search in a child; tells whether it was killed midway."""
+    (folder / "ready").unlink(missing_ok=True)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            search(kind, folder, count, population)
+            code = 0
+        finally:
+            os._exit(code)
+    while not (folder / "ready").exists():
+        if os.waitpid(child, os.WNOHANG)[0]:
+            raise AssertionError(f"{kind}: the project could not be opened")
+        time.sleep(0.001)
+    if seconds is not None:
+        time.sleep(seconds)
+        os.kill(child, signal.SIGKILL)
+    status = os.waitpid(child, 0)[1]
+    if os.WIFEXITED(status):
+        assert os.WEXITSTATUS(status) == 0, "the search failed"
+    return os.WIFSIGNALED(status)
+
+
+def ended(folder):
+    """The score of each trial that has ended."""
+    trials = [
+        json.loads(path.read_text()) for path in folder.glob("p/*/trial.json")
+    ]
+    return {
+        t["trial_id"]: t["score"] for t in trials if t["status"] == "COMPLETED"
+    }
+
+
+def lines(folder):
+    journal = folder / "journal"
+    return journal.read_text().split() if journal.exists() else []
+
+
+def soak(kind, kills, count, population, chance):
+    """Searches until `kills` kills have hit a search; returns the trials."""
+    done, trials = 0, 0
+    while done < kills:
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            before, alive = {}, True
+            while alive and done < kills:
+                seen = len(lines(folder))
+                wait = chance.uniform(0.0, SECONDS)
+                alive = killed(kind, folder, count, population, wait)
+                done += alive
+                again = set(lines(folder)[seen:]) & before.keys()
+                assert not again, f"run twice: {again}"
+                after = ended(folder)
+                assert before.items() <= after.items(), "a trial was lost"
+                before = after
+            killed(kind, folder, count, population, None)
+            trials += check_whole(kind, folder, count)
+    return trials
+
+
+def check_whole(kind, folder, count):
+    """Checks that a search that has come to its end is as if unharmed."""
+    project = folder / "p"
+    trials = [json.loads(p.read_text()) for p in project.glob("*/trial.json")]
+    assert {t["status"] for t in trials} == {"COMPLETED"}
+    ids = sorted(int(t["trial_id"]) for t in trials)
+    assert ids == list(range(len(trials)))
+    assert kind == "hyperband" or len(trials) == count
+    assert all(math.isfinite(t["score"]) for t in trials)
+    if kind != "hyperband":  # there, a trial goes on with the same values
+        values = {
+            json.dumps(t["hyperparameters"]["values"], sort_keys=True)
+            for t in trials
+        }
+        assert len(values) == len(trials), "a point was tried twice"
+    assert not (project / "in_progress").exists()
+    oracle = json.loads((project / "oracle.json").read_text())
+    assert sorted(oracle["end_order"]) == sorted(t["trial_id"] for t in trials)
+    return len(trials)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    chance = random.Random(arguments.seed)
+    share = math.ceil(arguments.kills / len(TUNERS))
+    for kind in TUNERS:
+        trials = soak(kind, share, 80, chance.choice([1, 4, 16]), chance)
+        print(f"{kind}: {share} kills, {trials} trials, none lost or run twice")
+
+
+if __name__ == "__main__":
+    main()

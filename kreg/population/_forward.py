@@ -1,0 +1,132 @@
+"""`Forward`: what one trial does with one batch, as a pure function.
+
+Everything that Keras keeps in variables goes in and comes out, so that the
+engines can map it over trials.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from kreg.population._template import Template
+
+
+class Totals(NamedTuple):
+    """Sums over the batches of an epoch, of one trial.
+
+    Attributes:
+        data_loss: Loss without penalties, times the samples of its batch.
+        samples: Number of samples.
+    """
+
+    data_loss: Any
+    samples: Any
+
+
+class Forward:
+    """Forward pass, losses and metrics of the template's model.
+
+    Args:
+        template: `Template` whose model and metrics are built.
+    """
+
+    def __init__(self, template: Template):
+        self.template = template
+        self.model = template.model
+        # A callback that looked at a trial may have measured with the model.
+        self.model.reset_metrics()
+        self.metrics = list(self.model.metrics_variables)
+        self._loss_tracker = next(
+            (m for m in self.model.metrics if m.name == "loss"), None
+        )
+
+    def __call__(
+        self,
+        weights: list[Any],
+        state: list[Any],
+        seeds: list[Any],
+        metrics: list[Any],
+        totals: Totals,
+        batch: Any,
+        training: bool,
+    ) -> tuple[Any, list[Any], list[Any], list[Any], Totals]:
+        """Returns the loss and the new `state, seeds, metrics, totals`."""
+        x, y, sample_weight = batch
+        before = [
+            (self.template.weights, weights),
+            (self.template.state, state),
+            (self.template.seeds, seeds),
+            (self.metrics, metrics),
+        ]
+        with _scope(before) as scope:
+            y_pred = self.model(x, training=training)
+            loss = self.model.compute_loss(x, y, y_pred, sample_weight)
+            penalties = [ops.sum(loss) for loss in self.model.losses]
+            size = ops.shape(keras.tree.flatten(x)[0])[0]
+            if self._loss_tracker is not None:
+                self._loss_tracker.update_state(loss, sample_weight=size)
+            self.model.compute_metrics(x, y, y_pred, sample_weight)
+            after = [_current(scope, *pair) for pair in before[1:]]
+        data_loss = loss - sum(ops.cast(p, loss.dtype) for p in penalties)
+        size = ops.cast(size, "float32")
+        return (
+            loss,
+            *after,
+            Totals(
+                totals.data_loss + ops.cast(data_loss, "float32") * size,
+                totals.samples + size,
+            ),
+        )
+
+    def predict(
+        self, weights: list[Any], state: list[Any], seeds: list[Any], x: Any
+    ) -> Any:
+        """Returns the outputs at inference."""
+        before = [
+            (self.template.weights, weights),
+            (self.template.state, state),
+            (self.template.seeds, seeds),
+        ]
+        with _scope(before):
+            return self.model(x, training=False)
+
+    def results(self, metrics: list[Any], totals: Totals) -> dict[str, Any]:
+        """Returns the logs of an epoch, with `data_loss`, as scalars."""
+        with _scope([(self.metrics, metrics)]):
+            logs = dict(self.model.get_metrics_result())
+        logs["data_loss"] = totals.data_loss / ops.maximum(totals.samples, 1.0)
+        return logs
+
+    def penalty(self, weights: list[Any], state: list[Any]) -> Any:
+        """Returns the sum of the weight penalties, a scalar."""
+        before = [
+            (self.template.weights, weights),
+            (self.template.state, state),
+        ]
+        with _scope(before):
+            penalties = [
+                variable.regularizer(variable)
+                for variable in self.template.weights
+                if variable.regularizer is not None
+            ]
+            return sum(penalties, ops.zeros(()))
+
+
+def _scope(groups: list[tuple[list[Any], list[Any]]]) -> keras.StatelessScope:
+    mapping = [
+        pair
+        for variables, values in groups
+        for pair in zip(variables, values, strict=True)
+    ]
+    return keras.StatelessScope(state_mapping=mapping)
+
+
+def _current(
+    scope: keras.StatelessScope, variables: list[Any], values: list[Any]
+) -> list[Any]:
+    current = map(scope.get_current_value, variables)
+    return [
+        new if new is not None else old
+        for new, old in zip(current, values, strict=True)
+    ]

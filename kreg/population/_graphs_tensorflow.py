@@ -1,0 +1,90 @@
+"""What the graphs of TensorFlow's engine are made with."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kreg._mapping import mapped
+
+
+class Batch:
+    """A batch that all trials share, flat inputs once for each trial.
+
+    A product of what is stacked with what is not is transposed back and forth;
+    copies of a flat input cost less. Images stay as they are: copies of those
+    would be large.
+
+    Args:
+        data: Tuple `(x, y, sample_weight)` of tensors, or `None`.
+        size: Integer. Number of trials.
+    """
+
+    def __init__(self, data: Any, size: int):
+        parts: tuple[Any, ...] = data or (None,)
+        self._x, self._rest = parts[0], parts[1:]
+        self._leaves = keras.tree.flatten(self._x)
+        self._flat = [
+            index
+            for index, leaf in enumerate(self._leaves)
+            if leaf is not None and len(leaf.shape) == 2
+        ]
+        self.repeated = [repeated(self._leaves[i], size) for i in self._flat]
+
+    def with_rows(self, rows: list[Any]) -> tuple[Any, ...]:
+        """Returns the batch with one trial's copies of the flat inputs."""
+        leaves = list(self._leaves)
+        for index, row in zip(self._flat, rows, strict=True):
+            leaves[index] = row
+        return (keras.tree.pack_sequence_as(self._x, leaves), *self._rest)
+
+
+def graph(function: Any, **options: Any) -> Any:
+    """Returns `function` as a graph."""
+    # Rewriting the Python of the model takes longer than tracing it.
+    return tf.function(function, autograph=False, **options)
+
+
+def vectorized(one: Any, rows: Any) -> Any:
+    """Maps a function over the first axis of all tensors in `rows`."""
+    # What has no mapped form loops over the trials: slower, same numbers.
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        with mapped():
+            return tf.vectorized_map(one, rows, fallback_to_while_loop=True)
+    finally:
+        logger.setLevel(level)
+
+
+def take(data: Any, rows: Any) -> Any:
+    """Returns the given rows of all arrays."""
+    return keras.tree.map_structure(
+        lambda leaf: None if leaf is None else tf.gather(leaf, rows), data
+    )
+
+
+def tensors(tree: Any) -> Any:
+    """Returns variables as tensors."""
+    return keras.tree.map_structure(tf.convert_to_tensor, tree)
+
+
+def stack(values: list[np.ndarray], like: list[Any]) -> list[Any]:
+    """Returns stacked variables of the dtypes of `like`."""
+    return [
+        tf.Variable(value, dtype=variable.dtype)
+        for value, variable in zip(values, like, strict=True)
+    ]
+
+
+def repeated(value: Any, size: int) -> Any:
+    """Returns `size` copies of a value, stacked."""
+    return tf.repeat(tf.convert_to_tensor(value)[None], size, 0)
+
+
+def assign(variables: Any, values: Any) -> None:
+    """Assigns values to variables."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,0 +1,72 @@
+"""`Programs`: graphs that are traced once and used by many populations."""
+
+from collections import OrderedDict
+from typing import Any
+
+import keras
+
+from kreg.population._options import Options
+from kreg.population._rows import Rows
+from kreg.population._template import Template
+
+# Architectures whose graphs are kept: those of a search come in turn.
+_TEMPLATES = 8
+
+
+class Programs:
+    """Keeps the templates, and their engines, of the last architectures.
+
+    Give one to several populations of one architecture (as a search does):
+    the first compiles, the others run what it compiled.
+    """
+
+    def __init__(self) -> None:
+        self._templates: OrderedDict[str, Template] = OrderedDict()
+        self._engines: dict[tuple[str, Options], list[Any]] = {}
+
+    def template(self, signature: str, make: Any) -> Template:
+        """Returns the template of an architecture; `make()` where new."""
+        if signature not in self._templates:
+            self._templates[signature] = make()
+            while len(self._templates) > _TEMPLATES:
+                oldest, _ = self._templates.popitem(last=False)
+                for key in [k for k in self._engines if k[0] == oldest]:
+                    del self._engines[key]
+        self._templates.move_to_end(signature)
+        return self._templates[signature]
+
+    def engine(self, template: Template, rows: Rows, options: Options) -> Any:
+        """Returns an engine that holds `rows`, and maybe copies of the last.
+
+        One that is up to twice as large serves: compiling costs more than
+        rows that nobody looks at.
+        """
+        engines = self._engines.setdefault((template.signature, options), [])
+        for engine in sorted(engines, key=lambda engine: engine.size):
+            if rows.size <= engine.size <= 2 * rows.size:
+                engine.write(padded(rows, engine.size))
+                return engine
+        engine = _engine_class()(template, rows, options)
+        engines.append(engine)
+        return engine
+
+    @property
+    def traces(self) -> int:
+        """How often a training step was traced so far."""
+        return sum(e.traces for held in self._engines.values() for e in held)
+
+
+def padded(rows: Rows, size: int) -> Rows:
+    """Returns `rows` with copies of the last up to `size`."""
+    index = [min(i, rows.size - 1) for i in range(size)]
+    return rows.take(index)
+
+
+def _engine_class() -> Any:
+    if keras.backend.backend() == "jax":
+        from kreg.population import _engine_jax
+
+        return _engine_jax.Engine
+    from kreg.population import _engine_tensorflow
+
+    return _engine_tensorflow.Engine

@@ -1,0 +1,76 @@
+"""What cannot be trained as one of many in one graph, and why."""
+
+from typing import Any
+
+import keras
+
+_BACKENDS = ("tensorflow", "jax")
+_STEPS = (
+    "train_step",
+    "test_step",
+    "make_train_function",
+    "make_test_function",
+)
+
+# Element by element, with the learning rate of each step as an argument: on
+# weights that are stacked they do what they do on each alone.
+_ELEMENTWISE = (
+    "SGD",
+    "Adam",
+    "AdamW",
+    "RMSprop",
+    "Adagrad",
+    "Adadelta",
+    "Adamax",
+    "Lion",
+    "Ftrl",
+)
+
+
+class NotStackable(ValueError):
+    """A model that a population cannot train; the message says why.
+
+    Such a model still trains alone, with `fit`.
+    """
+
+
+def refuse_model(model: Any) -> None:
+    """Raises `NotStackable` if a population cannot train `model`."""
+    backend = keras.backend.backend()
+    if backend not in _BACKENDS:
+        raise NotStackable(
+            f"the {backend} backend cannot map a model over trials; "
+            "TensorFlow and JAX can"
+        )
+    if not model.compiled or getattr(model, "optimizer", None) is None:
+        raise NotStackable("it is not compiled with an optimizer")
+    for name in _STEPS:
+        if getattr(type(model), name) is not getattr(keras.Model, name):
+            raise NotStackable(f"its class overrides `{name}`")
+    if model.run_eagerly:
+        raise NotStackable("it is compiled with `run_eagerly=True`")
+    reason = why_not_optimizer(model.optimizer)
+    if reason:
+        raise NotStackable(reason)
+
+
+def why_not_optimizer(optimizer: Any) -> str | None:
+    """Returns why an optimizer cannot update stacked weights, or `None`."""
+    name = type(optimizer).__name__
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return "LossScaleOptimizer has one scale for all trials"
+    if keras.backend.backend() == "jax":
+        return None  # mapped over the trials, whatever it does
+    if name not in _ELEMENTWISE or type(optimizer) is not getattr(
+        keras.optimizers, name
+    ):
+        return (
+            f"on TensorFlow the optimizer {name} cannot update the weights of "
+            "many trials at once; on JAX it can"
+        )
+    for argument in ("use_ema", "gradient_accumulation_steps"):
+        if getattr(optimizer, argument, None):
+            return f"on TensorFlow `{argument}` of the optimizer is per model"
+    if vars(optimizer).get("_exclude_from_weight_decay"):
+        return "its optimizer excludes weights from the weight decay"
+    return None

@@ -1,0 +1,115 @@
+"""`Template`: the one model whose graph all trials of a population run."""
+
+import functools
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from kreg import transforms
+from kreg._strengths import strengths
+from kreg.population._alignment import aligned
+from kreg.population._refusal import NotStackable, refuse_model
+from kreg.population._signature import (
+    config_tree,
+    describe,
+    is_seed,
+    read_strengths,
+)
+
+
+class Template:
+    """A model in kreg's terms, with its variables sorted by what they are.
+
+    Args:
+        source: Built and compiled Keras model. It is not changed.
+        translate: Boolean; whether to make a twin of `source` in which Keras's
+            penalties and dropout layers are kreg's. Else `source` itself is
+            the template.
+
+    Attributes:
+        model: The model that is traced.
+        weights: The trainable variables, in the order of `source`'s.
+        state: The other variables, without those of random generators.
+        seeds: The states of the random generators.
+        strengths: Every Strength of the model, by its path.
+        signature: String that models with the same graph share.
+        initial: What each variable was when the template was made, by its id.
+            The model itself is written to, later.
+        fresh: The optimizer's variables before the first step.
+
+    Raises:
+        NotStackable: If many such models cannot be trained as one.
+    """
+
+    def __init__(self, source: Any, translate: bool):
+        refuse_model(source)
+        self.source = source
+        self.model = _twin(source) if translate else source
+        if not self.model.compiled:
+            raise NotStackable("what it was compiled with cannot be copied")
+        self.signature = describe(source).signature
+        self.pairs = aligned(source, self.model)
+        self.weights = _in_order(source, self.model, self.pairs)
+        frozen = self.model.non_trainable_variables
+        self.state = [v for v in frozen if not is_seed(v)]
+        self.seeds = [v for v in frozen if is_seed(v)]
+        self.strengths = strengths(self.model)
+        self.optimizer = self.model.optimizer
+        self.fresh = _fresh_optimizer(self.optimizer, self.weights)
+        self.initial = {
+            id(v): _value(v) for v in (*self.weights, *self.state, *self.seeds)
+        }
+
+    @functools.cached_property
+    def positions(self) -> dict[Any, str]:
+        """Returns the path of the Strength at each position of the config.
+
+        Each Strength is set to a number of its own, which then shows where
+        in the config it is.
+        """
+        before = {path: s.value for path, s in self.strengths.items()}
+        marks: dict[np.float32, str] = {}
+        try:
+            for index, (path, strength) in enumerate(self.strengths.items()):
+                mark = (index + 1) / (len(before) + 1)
+                strength.assign(mark)
+                marks[np.float32(mark)] = path
+            values = read_strengths(config_tree(self.model))
+        finally:
+            for path, value in before.items():
+                self.strengths[path].assign(value)
+        return {
+            position: marks[np.float32(value)]
+            for position, value in values.items()
+            if np.float32(value) in marks
+        }
+
+
+def _twin(source: Any) -> Any:
+    try:
+        return transforms.regularize(source)
+    except (TypeError, ValueError) as error:
+        raise NotStackable(str(error)) from error
+
+
+def _fresh_optimizer(optimizer: Any, weights: list[Any]) -> list[np.ndarray]:
+    """Builds an optimizer; returns its variables before its first step."""
+    if optimizer.built:
+        optimizer = type(optimizer).from_config(optimizer.get_config())
+    optimizer.build(weights)
+    return [_value(variable) for variable in optimizer.variables]
+
+
+def _value(variable: Any) -> np.ndarray:
+    return np.array(ops.convert_to_numpy(variable))
+
+
+def _in_order(source: Any, model: Any, pairs: list[Any]) -> list[Any]:
+    """Returns the trainable variables of `model` in the order of `source`."""
+    twins = {id(variable): twin for variable, twin in pairs}
+    ordered = [twins.get(id(v)) for v in source.trainable_variables]
+    own = {id(v) for v in model.trainable_variables}
+    if {id(v) for v in ordered} != own:
+        raise NotStackable("its weights cannot be told apart by their layers")
+    return ordered

@@ -1,0 +1,175 @@
+"""`Trials`: the models of a population, and their state between trainings."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kreg._validation import fail
+from kreg.population import _building, _initial
+from kreg.population._programs import Programs
+from kreg.population._rows import Rows
+from kreg.population._signature import describe, has_config
+from kreg.population._stack import Stack
+from kreg.population._template import Template
+from kreg.population._unstacking import written
+
+_NO_DATA = (
+    "This population has seen no data yet, and its models may not be built. "
+    "Call `fit` or `evaluate` first."
+)
+
+
+class Trials:
+    """What a population was given, and what becomes of it.
+
+    Args:
+        models: The model of each trial; or one model, that `build` made.
+        build: Function that makes it, or `None`.
+        values: Mapping of paths to a value for each trial, with `build`.
+        seed: Integer. Seed that the model was built from.
+        size: Integer. Number of trials.
+
+    Attributes:
+        template: `Template`, once `prepare` was called.
+        rows: `Rows` of all trials, likewise.
+    """
+
+    def __init__(
+        self,
+        models: list[Any],
+        build: Callable[[], Any] | None,
+        values: Mapping[str, Sequence[float]],
+        seed: int,
+        size: int,
+    ):
+        self._models = models
+        self._build = build
+        self._values = values
+        self._seed = seed
+        self._size = size
+        self._template: Template | None = None
+        self._rows: Rows | None = None
+        self._best: Rows | None = None
+
+    def prepare(self, example: Any, programs: Programs) -> None:
+        """Builds and stacks the models, if that is not done yet.
+
+        Args:
+            example: Tuple `(x, y, sample_weight)` of arrays of a few samples.
+            programs: `Programs`.
+        """
+        if self._rows is not None:
+            return
+        for model in self._models:
+            _building.build_for(model, example[0])
+        described = [describe(model) for model in self._models]
+        _refuse_different([d.signature for d in described])
+        source = self._models[0]
+        template = programs.template(
+            described[0].signature,
+            lambda: Template(source, translate=has_config(source)),
+        )
+        _building.build_metrics(template.model, example)
+        if self._build is None:
+            rows = _initial.rows_of_models(template, self._models, described)
+        else:
+            row = _initial.row_of_model(template, source)
+            rows = row.take(np.zeros(self._size, int))
+            _initial.set_values(template, rows, self._values)
+        self._template, self._rows = template, rows
+
+    @property
+    def template(self) -> Template:
+        """The template; raises `RuntimeError` before `prepare`."""
+        if self._template is None:
+            raise RuntimeError(_NO_DATA)
+        return self._template
+
+    @property
+    def rows(self) -> Rows:
+        """The state of all trials; raises `RuntimeError` before `prepare`."""
+        if self._rows is None:
+            raise RuntimeError(_NO_DATA)
+        return self._rows
+
+    @rows.setter
+    def rows(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def set_values(self, values: Mapping[str, Sequence[float]]) -> None:
+        """Sets Strengths or learning rates of all trials."""
+        if _building.count_of(values) != self._size:
+            fail("values", f"{self._size} values for each path", values)
+        _initial.set_values(self.template, self.rows, values)
+
+    @property
+    def maxima(self) -> dict[str, float]:
+        """The largest value that each Strength, or the rate, may take."""
+        strengths = self.template.strengths
+        return {
+            path: strengths[path].maximum if path in strengths else math.inf
+            for path in _initial.values_of(self.template, self.rows)
+        }
+
+    def gather(self, parents: np.ndarray) -> None:
+        """Gives each trial the state of another, its values included.
+
+        Args:
+            parents: For each trial, the number of the one whose weights,
+                optimizer state, Strengths and learning rate it takes over.
+        """
+        self.rows = self.rows.take(parents)
+
+    def take_over(self, stack: Stack) -> None:
+        """Takes the state of all trials, and their best, from a stack."""
+        self.rows = stack.all_rows()
+        if stack.has_best:
+            weights, state = stack.best_of(range(self._size))
+            self._best = dataclasses.replace(
+                self.rows, weights=weights, state=state
+            )
+
+    def chosen(self, best: bool) -> Rows:
+        """Returns the rows of all trials, as they are or as they were best."""
+        if not best:
+            return self.rows
+        if self._best is None:
+            fail("best", "`False` where `fit` had no `keep_best`", best)
+        return self._best
+
+    def unstacked(self, trial: int, best: bool) -> Any:
+        """Returns one trial as an ordinary model; see `Population.unstack`."""
+        row = self.chosen(best).take([trial])
+        return written(self.template, row, self._model_for(trial))
+
+    def _model_for(self, trial: int) -> Any:
+        """Returns the model to write the state of a trial into."""
+        if self._build is None:
+            return self._models[trial]
+        model = _building.built_once(self._build, self._seed)
+        if not model.built:
+            model.build(self._models[0].input_shape)
+        return model
+
+
+def _refuse_different(signatures: list[str]) -> None:
+    for index, signature in enumerate(signatures):
+        if signature != signatures[0]:
+            raise ValueError(
+                "Invalid value for argument `models_or_build`. Expected "
+                "models that differ in strengths, rates and learning rates "
+                f"alone. Received: models 0 and {index} that differ at "
+                f"{_difference(signatures[0], signature)}"
+            )
+
+
+def _difference(a: str, b: str) -> str:
+    place = next(
+        (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y),
+        min(len(a), len(b)),
+    )
+    begin = max(0, place - 40)
+    return f"{a[begin : place + 20]!r} and {b[begin : place + 20]!r}"

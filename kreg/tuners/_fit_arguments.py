@@ -1,0 +1,71 @@
+"""The arguments of `search`, which are those of `model.fit`."""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import keras
+
+
+def by_name(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the arguments of a call of `model.fit`, by name."""
+    names = list(inspect.signature(keras.Model.fit).parameters)[1:]
+    if len(args) > len(names):
+        raise TypeError(
+            f"Expected at most {len(names)} positional arguments, those of "
+            f"`model.fit`. Received: {len(args)}"
+        )
+    given = dict(zip(names, args, strict=False))
+    twice = sorted(given.keys() & kwargs.keys())
+    if twice:
+        raise TypeError(f"`search` got several values for {twice}.")
+    return {**given, **kwargs}
+
+
+def callbacks_of(given: Any) -> list[Any]:
+    """Returns the callbacks as a list, also of a bare one."""
+    if given is None:
+        return []
+    return list(given) if isinstance(given, (list, tuple)) else [given]
+
+
+def has_validation(fit: Mapping[str, Any], folds: int | None) -> bool:
+    """Tells whether there will be `val_loss`."""
+    split = fit.get("validation_split") or 0.0
+    has_data = fit.get("validation_data") is not None
+    return folds is not None or has_data or split > 0
+
+
+def training_data(fit: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Returns the arrays that train, or `None` if there are none."""
+    x, y = fit.get("x"), fit.get("y")
+    if y is None or not _are_arrays(x, y):
+        return None
+    data: tuple[Any, ...] = (x, y)
+    if fit.get("sample_weight") is not None:
+        data += (fit["sample_weight"],)
+    split = fit.get("validation_split") or 0.0
+    if split and fit.get("validation_data") is None:
+        count = len(keras.tree.flatten(x)[0])
+        trained = int(count * (1.0 - split))
+        data = keras.tree.map_structure(lambda a: a[:trained], data)
+    return data
+
+
+def a_few_samples(fit: Mapping[str, Any], count: int = 8) -> Any:
+    """Returns a small `(x, y)`, or `None` if it would be used up by that."""
+    x, y = fit.get("x"), fit.get("y")
+    if y is not None and _are_arrays(x, y):
+        return keras.tree.map_structure(lambda a: a[:count], (x, y))
+    if not isinstance(x, Iterable) or iter(x) is x:
+        return None  # a generator would be used up
+    batch = next(iter(x), None)
+    if isinstance(batch, (tuple, list)) and len(batch) >= 2:
+        first = tuple(batch[:2])
+        return keras.tree.map_structure(lambda a: a[:count], first)
+    return None
+
+
+def _are_arrays(x: Any, y: Any) -> bool:
+    flat = keras.tree.flatten((x, y))
+    return all(hasattr(a, "shape") and hasattr(a, "__getitem__") for a in flat)

@@ -1,0 +1,248 @@
+"""Trains the runs of a wave together, in one graph."""
+
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from kreg.population import NotStackable, Population, Programs
+from kreg.population._callbacks import needs_batches
+from kreg.population._grouping import grouped
+from kreg.population._memory import trials_that_fit
+from kreg.population._refusal import refuse_model
+from kreg.tuners import _files, _fit_arguments, _snapshot
+from kreg.tuners._one_by_one import OneByOne, has_own_fit
+from kreg.tuners._outcomes import outcome_of
+from kreg.tuners._runs import Logs, Outcome, Run
+from kreg.tuners._strengths_of import strengths_of
+
+# More at once is hardly quicker, and a search that learns from its trials
+# learns later.
+_AT_MOST = 32
+_PROBE_SIZE = 1024
+
+# Arguments of `fit` that a population takes.
+_TAKEN = {
+    "x",
+    "y",
+    "batch_size",
+    "epochs",
+    "verbose",
+    "validation_split",
+    "validation_data",
+    "shuffle",
+    "class_weight",
+    "sample_weight",
+    "initial_epoch",
+    "steps_per_epoch",
+    "validation_steps",
+    "validation_batch_size",
+    "validation_freq",
+}
+# Logs that need a pass over the training data at each epoch.
+_PROBED = ("train_data_loss", "generalization_gap")
+
+
+class PopulationTrainer:
+    """The trainer of runs whose models differ in strengths and rates alone.
+
+    Args:
+        hypermodel: `keras_tuner.HyperModel`.
+        objective: `keras_tuner.Objective` that says which epoch is the best.
+        seed: Integer. Seed of the order of the samples.
+        fallback: `OneByOne`, for what turns out not to stack.
+    """
+
+    def __init__(
+        self,
+        hypermodel: Any,
+        objective: Any,
+        seed: int,
+        fallback: OneByOne,
+    ):
+        self._hypermodel = hypermodel
+        self._objective = objective
+        self._seed = seed
+        self._fallback = fallback
+        self._programs = Programs()
+
+    def can_train(
+        self, model: Any, callbacks: Sequence[Any], fit: Mapping[str, Any]
+    ) -> str | None:
+        """Returns `None`, or in a few words why it cannot."""
+        if has_own_fit(self._hypermodel):
+            return "the hypermodel has a `fit` of its own"
+        names = _names(self._objective)
+        if any(name in _PROBED for name in names) or len(names) > 1:
+            return f"the objective {names} is not measured in a population"
+        unknown = sorted(set(fit) - _TAKEN)
+        if unknown:
+            return f"a population takes no {unknown}"
+        for callback in callbacks:
+            if needs_batches(callback):
+                return f"{type(callback).__name__} has batch hooks"
+        try:
+            refuse_model(model)
+        except NotStackable as error:
+            return str(error)
+        return None
+
+    def at_once(
+        self, model: Any, fit: Mapping[str, Any], population: Any
+    ) -> int:
+        """Returns what the user wants, or how many fit in memory."""
+        if population != "auto":
+            return int(population)
+        if not model.built:
+            return _AT_MOST
+        return trials_that_fit(model, _batch_size(fit), _AT_MOST)
+
+    def train(
+        self,
+        runs: Sequence[Run],
+        fit: Mapping[str, Any],
+        folder: str,
+        on_epoch_end: Callable[[int, Sequence[Logs]], None],
+    ) -> list[Outcome]:
+        """Trains the runs; see `Trainer.train`."""
+        outcomes: dict[str, Outcome] = {}
+        for together in self._groups(runs, fit):
+            found = self._train(together, fit, folder, on_epoch_end)
+            names = [run.name for run in together]
+            outcomes.update(zip(names, found, strict=True))
+        return [outcomes[run.name] for run in runs]
+
+    def _groups(
+        self, runs: Sequence[Run], fit: Mapping[str, Any]
+    ) -> list[list[Run]]:
+        """Returns the runs in groups of one graph each."""
+        example = _fit_arguments.a_few_samples(fit)
+        models = [run.model for run in runs]
+        indices = grouped(models, None if example is None else example[0])
+        return [[runs[i] for i in together] for together in indices]
+
+    def _train(
+        self,
+        runs: list[Run],
+        fit: Mapping[str, Any],
+        folder: str,
+        on_epoch_end: Callable[[int, Sequence[Logs]], None],
+    ) -> list[Outcome]:
+        try:
+            return self._together(runs, fit, folder, on_epoch_end)
+        except NotStackable as error:
+            warnings.warn(f"Training one by one: {error}.", stacklevel=2)
+        except Exception as error:
+            if not _is_out_of_memory(error) or len(runs) == 1:
+                raise
+            half = len(runs) // 2
+            warnings.warn(
+                f"Out of memory: now training {half} at once.", stacklevel=2
+            )
+            return [
+                outcome
+                for part in (runs[:half], runs[half:])
+                for outcome in self._train(part, fit, folder, on_epoch_end)
+            ]
+        return self._fallback.train(runs, fit, folder, on_epoch_end)
+
+    def _together(
+        self,
+        runs: list[Run],
+        fit: Mapping[str, Any],
+        folder: str,
+        on_epoch_end: Callable[[int, Sequence[Logs]], None],
+    ) -> list[Outcome]:
+        first = runs[0]
+        for run in runs:
+            if run.parent is not None:
+                _snapshot.go_on_from(run.parent, run.model)
+        population = Population(
+            [run.model for run in runs],
+            seed=self._seed,
+            programs=self._programs,
+        )
+        place = os.path.join(folder, f"population_{first.name}.npz")
+
+        def note(number: int, of_epoch: dict[int, Any]) -> None:
+            on_epoch_end(number, list(of_epoch.values()))
+
+        (name,) = _names(self._objective)
+        splits = [run.rows for run in runs if run.rows is not None]
+        arguments = {**fit, "verbose": 0, "epochs": first.epochs}
+        arguments["initial_epoch"] = first.initial_epoch
+        population.fit(
+            **arguments,
+            callbacks=[run.callbacks for run in runs],
+            splits=splits or None,
+            keep_best=name,
+            mode=self._objective.direction,
+            snapshot=place,
+            on_epoch_end=note,
+        )
+        gaps = self._gaps(population, fit, splits)
+        return [
+            self._outcome(population, index, run, gaps)
+            for index, run in enumerate(runs)
+        ]
+
+    def _gaps(
+        self, population: Population, fit: Mapping[str, Any], splits: Any
+    ) -> np.ndarray | None:
+        """Returns the training losses of the best epochs, at inference."""
+        data = _fit_arguments.training_data(fit)
+        if data is None:
+            return None
+        count = len(keras.tree.flatten(data)[0])
+        rows = np.arange(min(count, _PROBE_SIZE))
+        if splits:  # each has rows of its own: those that all train on
+            shared = set.intersection(*(set(t.tolist()) for t, _ in splits))
+            rows = np.array(sorted(shared), int)[:_PROBE_SIZE]
+        if not len(rows):
+            return None
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(
+            keras.tree.map_structure(lambda a: np.asarray(a)[rows], data)
+        )
+        return population.evaluate(x, y, weights, best=True)["data_loss"]
+
+    def _outcome(
+        self,
+        population: Population,
+        index: int,
+        run: Run,
+        gaps: np.ndarray | None,
+    ) -> Outcome:
+        logs = population.logs[index]
+        if run.last is not None:
+            _snapshot.save(run.last, population.unstack(index), None)
+        model = population.unstack(index, best=True)
+        outcome = outcome_of(
+            logs, run.initial_epoch, self._objective, strengths_of(model)
+        )
+        validation = outcome.metrics.get("val_data_loss")
+        if gaps is not None and validation is not None:
+            outcome.generalization_gap = float(validation - gaps[index])
+        _files.replace(run.weights, model.save_weights)
+        run.write_build_config(model)
+        run.release()
+        return outcome
+
+
+def _names(objective: Any) -> list[str]:
+    held = getattr(objective, "objectives", None)
+    return [o.name for o in held] if held else [objective.name]
+
+
+def _batch_size(fit: Mapping[str, Any]) -> int:
+    return int(fit.get("batch_size") or 32)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return (
+        isinstance(error, MemoryError)
+        or "ResourceExhausted" in type(error).__name__
+        or "RESOURCE_EXHAUSTED" in str(error)
+    )

@@ -1,0 +1,155 @@
+"""One call of `search`: waves of trials, trained together and reported."""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from kreg.tuners import _checks, _files, _fit_arguments, _folds, _reporting
+from kreg.tuners._progress import Progress
+from kreg.tuners._run_factory import RunFactory, build
+from kreg.tuners._runs import Outcome, Run, Trainer
+from kreg.tuners._trainers import trainers_of
+
+
+class Search:
+    """Asks the oracle for trials, trains them and reports them.
+
+    A *wave* is what is asked for together. Everything that can be known to be
+    wrong is refused here, before the first trial.
+
+    Args:
+        tuner: The tuner.
+        args: What `search` was given without names.
+        kwargs: What it was given by name.
+    """
+
+    def __init__(
+        self, tuner: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ):
+        self._tuner, self._oracle = tuner, tuner.oracle
+        fit = _fit_arguments.by_name(args, kwargs)
+        callbacks = _fit_arguments.callbacks_of(fit.pop("callbacks", None))
+        self._fit = fit
+        rows = None
+        if tuner.folds is not None:
+            count = _folds.check_data(fit, tuner.folds)
+            rows = _folds.rows_of_folds(count, tuner.folds, self._oracle.seed)
+        self._trainers = trainers_of(tuner, len(args))
+        self._factory = RunFactory(tuner, fit, callbacks, rows)
+        self._at_once = 1
+        if not tuner.has_own_fit:  # else nothing is known before the first run
+            _checks.check_space(self._oracle)
+            self._look_at_a_model(callbacks)
+
+    def _look_at_a_model(self, callbacks: Sequence[Any]) -> None:
+        tuner, oracle, fit = self._tuner, self._oracle, self._fit
+        model = build(tuner, oracle.get_space(), oracle.seed)
+        has_validation = _fit_arguments.has_validation(fit, tuner.folds)
+        _checks.check_is_logged(
+            oracle.objective, model, fit, has_validation, callbacks
+        )
+        trainer = next(
+            t
+            for t in self._trainers
+            if t.can_train(model, callbacks, fit) is None
+        )
+        models = trainer.at_once(model, fit, tuner.population)
+        self._at_once = max(1, models // self._factory.runs_per_trial)
+
+    def run(self) -> None:
+        """Searches until the oracle has no more trials."""
+        tuner, oracle = self._tuner, self._oracle
+        oracle.verbose = 0  # one line is enough, and it is ours
+        tuner.save()
+        if not oracle.unfinished:
+            self._forget_progress()
+        progress = Progress(oracle, self._fit.get("verbose", 1) == 0)
+        tuner.on_search_begin()
+        try:
+            while trials := self._ask():
+                progress.on_wave(len(trials))
+                self._run_wave(trials, progress)
+        finally:
+            progress.close()
+        tuner.on_search_end()
+
+    def _ask(self) -> list[Any]:
+        """Returns the next trials; none when the search is over."""
+        trials: list[Any] = []
+        # After a kill, the trials of the wave that was running come first, by
+        # themselves: their trainer has kept them together.
+        count = self._oracle.unfinished or self._at_once
+        with self._oracle.held():
+            while len(trials) < count:
+                self._tuner.pre_create_trial()
+                tuner_id = f"{self._tuner.tuner_id}.{len(trials)}"
+                trial = self._oracle.create_trial(tuner_id)
+                if trial.status != "RUNNING":
+                    break  # the oracle waits for some to end, or is done
+                trials.append(trial)
+        return trials
+
+    def _run_wave(self, trials: Sequence[Any], progress: Progress) -> None:
+        for trial in trials:
+            self._tuner.on_trial_begin(trial)
+        runs = {t.trial_id: self._factory.runs_of(t) for t in trials}
+        flat = [run for of_trial in runs.values() for run in of_trial]
+        outcomes = self._train(flat, progress)
+        errors = []
+        with self._oracle.held():
+            for trial in trials:
+                of_trial = runs[trial.trial_id]
+                of_runs = [outcomes[run.name] for run in of_trial]
+                _reporting.report(self._oracle, trial, of_trial, of_runs)
+                try:
+                    self._tuner.on_trial_end(trial)
+                except RuntimeError as error:  # report the others, too
+                    errors.append(error)
+        progress.on_trials_end(len(trials))
+        self._forget_progress()
+        if errors:
+            raise errors[0]
+
+    def _train(
+        self, runs: Sequence[Run], progress: Progress
+    ) -> dict[str, Outcome]:
+        groups: dict[Any, list[Run]] = {}
+        for run in runs:
+            trainer = self._trainer_of(run, progress)
+            key = (self._trainers.index(trainer), run.initial_epoch, run.epochs)
+            groups.setdefault(key, []).append(run)
+        _files.make_folder(self._folder)
+        outcomes: dict[str, Outcome] = {}
+        for (index, *_), together in groups.items():
+            found = self._trainers[index].train(
+                together, self._fit, self._folder, progress.on_epoch_end
+            )
+            names = [run.name for run in together]
+            outcomes.update(zip(names, found, strict=True))
+        return outcomes
+
+    def _trainer_of(self, run: Run, progress: Progress) -> Trainer:
+        *quick, last = self._trainers
+        if not quick:
+            return last
+        try:
+            model = run.model
+        except Exception:  # the last one says what is wrong with it
+            return last
+        for trainer in quick:
+            reason = trainer.can_train(model, run.callbacks, self._fit)
+            if reason is None:
+                return trainer
+            progress.say(f"Training one by one: {reason}.")
+        return last
+
+    @property
+    def _folder(self) -> str:
+        return os.path.join(self._tuner.project_dir, "in_progress")
+
+    def _forget_progress(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        keras.utils.clear_session(free_memory=False)
