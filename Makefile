@@ -29,9 +29,11 @@ lint: $(VENV)/installed
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-# Long: all architectures of keras.applications through the transforms.
+# Long: all architectures of keras.applications through the transforms, and
+# searches that are killed.
 soak: $(VENV)/installed
 	$(RUN) benchmarks/soak_applications.py $(ARGS)
+	$(RUN) benchmarks/soak_search.py
 
 format: $(VENV)/installed
 	$(VENV)/bin/ruff check --fix .

@@ -10,7 +10,8 @@ values their authors or users name; none is tuned here.
 
 PyPI tools take part if `KREG_BENCH_PEERS` names a folder with one file
 `<tool>.json` each: a list of booleans, the tool's answer for every history.
-So each tool can run in a virtual environment of its own.
+So each tool runs in a virtual environment of its own, by
+`benchmarks/record_peer.py`.
 """
 
 import argparse

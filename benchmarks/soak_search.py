@@ -1,15 +1,19 @@
 """Kills a search with `kill -9` again and again; nothing may be lost.
 
-    python benchmarks/soak_search.py --kills 200
+    python benchmarks/soak_search.py --kills 200 --trained 20
 
 The trials are fake and take a millisecond, so that most of the time goes into
 writing state, where a kill does most harm. After each kill the project must
 open, every trial that had ended must be as it was, and none of those may have
 been run again. KerasTuner 1.4.8 could not open its project after 69 of 150
 such kills.
+
+`--trained` kills hit a search that trains: no trial may begin an epoch that is
+before the one it was in.
 """
 
 import argparse
+import collections
 import json
 import math
 import os
@@ -20,17 +24,23 @@ import tempfile
 import time
 
 import keras
+import numpy as np
 
 import kreg.tuners
 from kreg.tuners import _files, _search
 from kreg.tuners._runs import Outcome
 
 SECONDS = 0.2  # at most, from the start of a search to the kill
+SECONDS_OF_TRAINING = 8.0
+EPOCHS = 60
 TUNERS = {
     "random": lambda count, **kw: kreg.tuners.RandomSearch(
         build, "loss", max_trials=count, **kw
     ),
     "grid": lambda count, **kw: kreg.tuners.GridSearch(
+        build, "loss", max_trials=count, **kw
+    ),
+    "bayesian": lambda count, **kw: kreg.tuners.BayesianOptimization(
         build, "loss", max_trials=count, **kw
     ),
     "hyperband": lambda count, **kw: kreg.tuners.Hyperband(
@@ -92,7 +102,63 @@ def search(kind, folder, count, population):
     return tuner
 
 
-def killed(kind, folder, count, population, seconds):
+class Noting(kreg.tuners.RandomSearch):
+    """Notes the epochs that each trial begins."""
+
+    def on_epoch_begin(self, trial, model, epoch, logs=None):
+        folder = pathlib.Path(self.project_dir).parent
+        note(folder / "epochs", f"{trial.trial_id} {epoch}")
+
+
+def build_dense(hp):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4)])
+    model.compile(keras.optimizers.Adam(hp.Float("rate", 1e-4, 1e-2)), "mse")
+    return model
+
+
+def trained_search(kind, folder, count, population):
+    x = np.random.default_rng(0).normal(size=(256, 4)).astype("float32")
+    tuner = Noting(
+        build_dense,
+        "loss",
+        max_trials=count,
+        directory=folder,
+        project_name="p",
+        population=population,
+        seed=1,
+    )
+    note(folder / "ready", "")
+    tuner.search(x, x, epochs=EPOCHS, batch_size=4, verbose=0)
+
+
+def soak_training(kills, count, population, chance):
+    """As `soak`, of a search that trains; returns the epochs begun."""
+    done, begun = 0, 0
+    while done < kills:
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            alive = True
+            while alive and done < kills:
+                wait = chance.uniform(0.0, SECONDS_OF_TRAINING)
+                alive = killed(
+                    "trained", folder, count, population, wait, trained_search
+                )
+                done += alive
+            killed("trained", folder, count, population, None, trained_search)
+            trials = check_whole("trained", folder, count)
+            epochs = collections.defaultdict(list)
+            pairs = (folder / "epochs").read_text().splitlines()
+            for trial_id, epoch in map(str.split, pairs):
+                epochs[trial_id].append(int(epoch))
+            assert len(epochs) == trials
+            for of_trial in epochs.values():
+                assert set(of_trial) == set(range(EPOCHS)), "an epoch was lost"
+                assert of_trial == sorted(of_trial), "an epoch was redone"
+            begun += len(pairs)
+    return begun
+
+
+def killed(kind, folder, count, population, seconds, search=search):
     """Runs a search in a child; tells whether it was killed midway."""
     (folder / "ready").unlink(missing_ok=True)
     child = os.fork()
@@ -177,6 +243,7 @@ def check_whole(kind, folder, count):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--trained", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     chance = random.Random(arguments.seed)
@@ -184,6 +251,12 @@ def main():
     for kind in TUNERS:
         trials = soak(kind, share, 80, chance.choice([1, 4, 16]), chance)
         print(f"{kind}: {share} kills, {trials} trials, none lost or run twice")
+    if arguments.trained:
+        begun = soak_training(arguments.trained, 8, 4, chance)
+        print(
+            f"trained: {arguments.trained} kills, {begun} epochs begun of "
+            "which no more than the ones in progress were begun twice"
+        )
 
 
 if __name__ == "__main__":

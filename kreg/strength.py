@@ -155,11 +155,22 @@ class Strength:
     @property
     def effective(self) -> Any:
         """Scalar float32 tensor: `value * schedule(step)`."""
+        return self.effective_at(None if self._step is None else self._step())
+
+    def effective_at(self, step: Any) -> Any:
+        """Returns `value * schedule(step)`, for the schedule of this Strength.
+
+        Args:
+            step: Scalar integer tensor; below 0 it counts as 0. Without a
+                schedule it may be `None`.
+
+        Returns:
+            Scalar float32 tensor.
+        """
         value = ops.convert_to_tensor(self.variable)
-        if self.schedule is None or self._step is None:
+        if self.schedule is None or step is None:
             return value
-        step = ops.maximum(self._step(), 0)
-        profile = ops.cast(self.schedule(step), "float32")
+        profile = ops.cast(self.schedule(ops.maximum(step, 0)), "float32")
         return ops.multiply(value, ops.clip(profile, 0.0, 1.0))
 
     def __float__(self) -> float:

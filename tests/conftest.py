@@ -2,7 +2,11 @@ import keras
 import numpy as np
 import pytest
 
-from tests.backends import gpu_is_visible
+from tests.backends import gpu_is_visible, use_one_thread
+
+
+def pytest_configure(config):
+    use_one_thread()
 
 
 @pytest.fixture(autouse=True)

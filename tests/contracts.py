@@ -36,10 +36,13 @@ class Row:
     """One public class.
 
     Attributes:
-        kind: `"penalty"`, `"layer"` or `"schedule"`: how it gets into a model.
+        kind: `"penalty"`, `"layer"`, `"schedule"`, `"optimizer"` or `"loss"`:
+            how it gets into a model.
         make: Returns an instance with no default left at its default.
         invalid: `(make, exact sentence)` of constructions that must raise.
         input_shape: Shape of one sample that a layer takes.
+        changes_the_model: False for a layer that passes its inputs on, so
+            that its strength does not show under the loss of the tests.
     """
 
     cls: type
@@ -47,6 +50,7 @@ class Row:
     make: Callable[[], Any]
     invalid: tuple[tuple[Callable[[], Any], str], ...]
     input_shape: tuple[int, ...] = (6,)
+    changes_the_model: bool = True
 
     def __str__(self) -> str:
         return self.cls.__name__
@@ -553,4 +557,60 @@ OPTIMIZERS = (
     ),
 )
 
-ROWS = PENALTIES + LAYERS + SCHEDULES + OPTIMIZERS
+SMOOTHING_SENTENCE = RATE_SENTENCE.replace("rate", "label_smoothing")
+
+
+def _refuses_smoothing(cls: type) -> tuple:
+    def row(value: Any, shown: str) -> tuple:
+        return (lambda: cls(value), SMOOTHING_SENTENCE.format(shown))
+
+    return (
+        row(-0.1, "-0.1"),
+        row(1.2, "1.2"),
+        row(float("nan"), "nan"),
+        row(True, "True (of type bool)"),
+    )
+
+
+LAYERS += (
+    Row(
+        L.ScheduledLabelSmoothing,
+        "layer",
+        lambda: L.ScheduledLabelSmoothing(
+            0.2, schedule=S.Ramp(steps=5), calls_per_step=1, name="smoothing"
+        ),
+        _refuses_smoothing(L.ScheduledLabelSmoothing),
+        changes_the_model=False,
+    ),
+)
+
+
+def _loss(cls: type) -> Row:
+    return Row(
+        cls,
+        "loss",
+        lambda: cls(
+            0.2, from_logits=True, reduction="sum", axis=1, name="smoothed"
+        ),
+        (
+            *_refuses_smoothing(cls),
+            (
+                lambda: cls(0.1, axis=0.5),
+                "Invalid value for argument `axis`. Expected an integer. "
+                "Received: axis=0.5",
+            ),
+            (
+                lambda: cls(0.1, from_logits=1),
+                "Invalid value for argument `from_logits`. Expected a "
+                "boolean. Received: from_logits=1",
+            ),
+        ),
+    )
+
+
+LOSSES = (
+    _loss(kreg.losses.SmoothedCategoricalCrossentropy),
+    _loss(kreg.losses.SmoothedSparseCategoricalCrossentropy),
+)
+
+ROWS = PENALTIES + LAYERS + SCHEDULES + OPTIMIZERS + LOSSES

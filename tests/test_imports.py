@@ -11,7 +11,7 @@ import kreg
 
 ROOT = pathlib.Path(kreg.__file__).parent
 
-# Each imports only what stands before it; `losses` stands beside `layers`.
+# Each imports only what stands before it; `losses` stands beside `optimizers`.
 RANKS = {
     "_backend": 0,
     "_registration": 0,
@@ -24,7 +24,7 @@ RANKS = {
     "_strengths": 3,
     "regularizers": 4,
     "layers": 5,
-    "losses": 5,
+    "losses": 6,
     "optimizers": 6,
     "transforms": 7,
     "callbacks": 8,

@@ -7,13 +7,25 @@ from kreg.diagnosis._measures import Measures
 from kreg.diagnosis._verdict import Advice
 
 # The last part of a strength's path says what it is. The first pattern is
-# what to add where a model has no such strength.
-PENALTIES = ("*/l2", "*/l1", "*/strength", "*penalty*", "*regularizer*")
+# what to add where a model has no such strength. The number is what to begin
+# with, as a share of the validation loss at the end: a penalty competes with
+# the loss and has its unit. Sums of absolute values or norms are about ten times
+# sums of squares at the weights that networks have.
+PENALTIES = {
+    "*/l2": 4e-3,
+    "*/l1": 4e-4,
+    "*/strength": 4e-4,
+    "*penalty*": 4e-4,
+    "*regularizer*": 4e-4,
+}
 RATES = ("*/rate", "*drop*")
 
-STRONG_RISE = 0.5
-FIRST_L2 = 1e-4
-FIRST_RATE = 0.5
+# A penalty has to grow by a factor to be felt; 10 is too much for one that
+# is felt already.
+FACTOR = 3.0
+
+# More noise than this rarely helps: rates go half way to it.
+HIGH_RATE = 0.6
 
 STOP = Advice(
     "EarlyStopping with restored best weights",
@@ -71,10 +83,16 @@ def advise(
     Returns:
         Tuple of `Advice`.
     """
-    strengths = strengths or {}
+    known, strengths = strengths is not None, strengths or {}
     if status == "overfitting" and measures is not None:
-        factor = 10.0 if measures.rise > STRONG_RISE else 3.0
-        return (_more_penalty(strengths, factor), _more_noise(strengths), STOP)
+        penalty = _more_penalty(strengths, measures, known)
+        noise = _more_noise(strengths)
+        if noise is None:
+            return (penalty, STOP)
+        # What the model has comes before what it would have to be given.
+        if noise.apply(strengths) and not penalty.apply(strengths):
+            return (noise, penalty, STOP)
+        return (penalty, noise, STOP)
     if status == "underfitting":
         lowered = (
             _less(strengths, PENALTIES, 0.1, "A penalty may hold it back."),
@@ -84,28 +102,36 @@ def advise(
     return WITHOUT_STRENGTH.get(status, ())
 
 
-def _more_penalty(strengths, factor):
+def _more_penalty(strengths, measures, known):
     why = "Large weights are what fits single examples."
     pattern, path, value = _strongest(strengths, PENALTIES)
-    if value > 0:
-        text = f"{path} {value:.2g} -> {value * factor:.2g}"
-    elif strengths:
-        text = f"L2 {FIRST_L2:.0e}"
-        factor = None
-    else:
-        text = f"L2 x{factor:g}"
-    return Advice(text, pattern, "up", factor, why)
+    if not known:
+        return Advice(f"L2 x{FACTOR:g}", pattern, "up", FACTOR, why)
+    end = max(measures.level, 0.0) * (1 + measures.rise)
+    least = float(f"{PENALTIES[pattern] * end:.1g}")
+    target = max(value * FACTOR, least)
+    if path is None:
+        return Advice(f"L2 {least:.0e}", pattern, "up", None, why, least)
+    return _raise(pattern, path, value, target, why, least)
 
 
 def _more_noise(strengths):
     why = "Units that may drop out cannot rely on each other."
     pattern, path, value = _strongest(strengths, RATES)
-    if not 0 < value < 1:
-        return Advice(f"dropout {FIRST_RATE}", pattern, "up", None, why)
-    # Half way to what is left over of 0.8: beyond that little gets through.
-    target = max(value, (value + 0.8) / 2)
+    if value >= HIGH_RATE:
+        return None
+    target = (value + HIGH_RATE) / 2
+    if path is None:
+        text = f"dropout {target:g}"
+        return Advice(text, pattern, "up", None, why, target)
+    return _raise(pattern, path, value, target, why, target)
+
+
+def _raise(pattern, path, value, target, why, least):
+    """Advice to take the strongest of a kind to `target`, others with it."""
+    factor = round(target / value, 3) if value > 0 else None
     text = f"{path} {value:.2g} -> {target:.2g}"
-    return Advice(text, pattern, "up", round(target / value, 3), why)
+    return Advice(text, pattern, "up", factor, why, least)
 
 
 def _less(strengths, patterns, factor, why):
@@ -123,4 +149,4 @@ def _strongest(strengths, patterns):
         if paths:
             path = max(paths, key=lambda p: strengths[p])
             return pattern, path, strengths[path]
-    return patterns[0], None, 0.0
+    return next(iter(patterns)), None, 0.0

@@ -1,4 +1,4 @@
-"""How likely the verdict is right: two logistic curves."""
+"""How likely a run overfits: one logistic curve over two numbers."""
 
 import math
 
@@ -6,13 +6,33 @@ from kreg.diagnosis import _constants as constants
 from kreg.diagnosis._measures import Measures
 
 
+def score(measures: Measures) -> float:
+    """Returns the log odds that the run overfits.
+
+    They are
+
+        SCORE[0] + SCORE[1] * tanh(excess / error) + SCORE[2] * agreement
+
+    where `excess` is how far the rise lies above the smallest one worth a
+    name, in log units, `error` what it can be off by, and `agreement` the rank
+    correlation of training and validation loss.
+
+    Args:
+        measures: `Measures`.
+
+    Returns:
+        Float, above 0 if the run more likely overfits than not.
+    """
+    constant, slope, agreement = constants.SCORE
+    return (
+        constant
+        + slope * math.tanh(_excess(measures))
+        + agreement * measures.agreement
+    )
+
+
 def confidence(measures: Measures, overfitting: bool) -> float:
     """Returns the probability in [0, 1] that `overfitting` is right.
-
-    It grows with the distance of the rise from the floor, in units of what
-    the rise can be off by: its error between epochs, and the error that every
-    validation set of finite size has. Where the paired series are known they
-    say what the latter is.
 
     Args:
         measures: `Measures`.
@@ -21,19 +41,23 @@ def confidence(measures: Measures, overfitting: bool) -> float:
     Returns:
         Float in [0.5, 1], with three digits.
     """
-    paired = math.isfinite(measures.paired)
-    distance = measures.paired if paired else _distance(measures)
-    if not (overfitting or paired):
-        # A rise that was excused does not count against its excuse.
-        distance = min(distance, 0.0)
-    table = constants.CONFIDENCE_PAIRED if paired else constants.CONFIDENCE
-    constant, slope, late = table[overfitting]
-    position = measures.best / (measures.count - 1)
-    score = constant + slope * math.tanh(distance / 2) + late * position
-    return round(max(0.5, 1 / (1 + math.exp(-score))), 3)
+    odds = score(measures)
+    if math.isfinite(measures.paired):
+        constant, slope, agreement, paired = constants.SCORE_PAIRED
+        odds = (
+            constant
+            + slope * math.tanh(_excess(measures))
+            + agreement * measures.agreement
+            + paired * math.tanh(measures.paired / 2)
+        )
+    # A rise that was excused does not count against its excuse.
+    odds = max(0.0, odds if overfitting else -odds)
+    return round(1 / (1 + math.exp(-odds)), 3)
 
 
-def _distance(measures):
+def _excess(measures):
     rise = math.log1p(max(measures.rise, -0.6))
-    error = math.hypot(constants.SET_ERROR, measures.rise_error)
+    error = math.hypot(
+        constants.SET_ERROR, constants.NOISE_WEIGHT * measures.noise
+    )
     return (rise - math.log1p(constants.RISE_FLOOR)) / error

@@ -6,7 +6,7 @@ import numpy as np
 
 from kreg.diagnosis import _constants as constants
 from kreg.diagnosis._advice import advise
-from kreg.diagnosis._confidence import confidence
+from kreg.diagnosis._confidence import confidence, score
 from kreg.diagnosis._measures import Measures, measure
 from kreg.diagnosis._series import as_epochs, as_series
 from kreg.diagnosis._verdict import Verdict
@@ -116,17 +116,17 @@ def _judge(val, train, pair):
 def decide(measures: Measures) -> str:
     """Returns the status that the measures stand for."""
     m = measures
-    at_end = m.best > constants.LATEST_BEST * (m.count - 1) or m.at_minimum
     falling = m.fall > max(constants.FALL_FLOOR, 2 * m.fall_error)
-    descends_again = m.hump >= constants.HUMP_UNDONE and falling
-    significant = (
-        m.trend > constants.TREND_ERRORS
-        or m.rise > constants.RISE_ERRORS * m.rise_error
-    )
+    # A rise that was undone in full is over: what counts is what came after.
+    descends_again = constants.HUMP_UNDONE <= m.hump < 1 and falling
     # A training loss that went on falling says that nothing swings.
     swings = m.recovers and not m.train_rise < 0
-    excused = at_end or descends_again or swings
-    if m.rise > constants.RISE_FLOOR and significant and not excused:
+    excused = m.at_minimum or descends_again or swings
+    drowned = (
+        m.rise_error > constants.NOISE_LIMIT
+        and m.rise < constants.RISE_ERRORS * m.rise_error
+    )
+    if score(m) > 0 and not excused and not drowned:
         if m.given_back > constants.DIVERGED_SHARE:
             return "diverged"
         return "overfitting"
@@ -185,6 +185,8 @@ def _evidence(measures):
     numbers = {
         "epochs": measures.count,
         "rise_error": measures.rise_error,
+        "agreement": measures.agreement,
+        "score": score(measures),
         "noise": measures.noise,
         "fall": measures.fall,
         "fall_error": measures.fall_error,

@@ -9,7 +9,7 @@ from kreg.diagnosis import _constants as constants
 from kreg.diagnosis._smoothing import (
     median_of_three,
     noise,
-    rank_trend,
+    rank_correlation,
     slope,
     smooth,
 )
@@ -29,11 +29,12 @@ class Measures:
         count: Number of epochs with a validation loss.
         best: Position of the best epoch.
         onset: Position from which on the curve stays above its best level.
+        level: The best level, in the unit of the losses.
         rise: Loss at the end above the best level, in units of `scale`: the
             best level, or what was gained where losses are not positive.
         rise_error: Standard error of `rise`.
-        trend: Rank correlation of loss and epoch after the best one, in its
-            standard errors.
+        agreement: Rank correlation of training and validation loss once the
+            first fall is over: 1 if they move alike, -1 if they part.
         noise: Standard deviation between epochs, in units of `scale`.
         fall: How far the curve falls over its last quarter, in `scale`.
         fall_error: Standard error of `fall`.
@@ -57,9 +58,10 @@ class Measures:
     count: int
     best: int
     onset: int
+    level: float
     rise: float
     rise_error: float
-    trend: float
+    agreement: float
     noise: float
     fall: float
     fall_error: float
@@ -96,13 +98,13 @@ def measure(
     val, train = _in_units(val, unit), _in_units(train, unit)
     filtered, curve = median_of_three(val), smooth(val)
     lowest = int(np.argmin(curve.values))
-    level = float(curve.values[lowest])
+    between = noise(val[val.size // 2 :] if val.size >= 16 else val)
+    level = _best_level(filtered, curve.values, between)
     window = slice(curve.begin[lowest], curve.end[lowest] + 1)
     best = int(window.start + np.argmin(val[window]))
     tail = max(constants.MIN_TAIL, round(constants.TAIL_FRACTION * val.size))
-    final = _final_level(val, filtered, tail)
     scale = _scale(val, level)
-    between = noise(val[val.size // 2 :] if val.size >= 16 else val)
+    final = _final_level(val, filtered, scale)
     width = int(curve.end[lowest] - curve.begin[lowest])
     change, change_error = slope(filtered[-max(5, val.size // 4) :])
     half = float(np.median(val[: (val.size + 1) // 2][-tail:]))
@@ -112,9 +114,10 @@ def measure(
         count=int(val.size),
         best=best,
         onset=_onset(curve, lowest, best, final, val.size),
+        level=level * unit,
         rise=(final - level) / scale,
         rise_error=between * np.sqrt(1 / width + 1 / tail) / scale,
-        trend=rank_trend(val[best + 1 :]),
+        agreement=_agreement(val, train),
         noise=between / scale,
         fall=-change / scale,
         fall_error=change_error / scale,
@@ -123,7 +126,7 @@ def measure(
         train_gain=train_gain,
         given_back=given_back,
         train_rise=_train_rise(train, best, tail),
-        recovers=_recovers(filtered, level, final),
+        recovers=_recovers(filtered, float(curve.values.min()), tail),
         hump=_hump(curve.values, scale),
         at_minimum=bool(val[-1] <= val.min()),
         gap=round(_gap(val, train, tail), 9) * unit,
@@ -142,14 +145,34 @@ def _in_units(values, unit):
         return np.clip(values / unit, -LARGEST_LOSS, LARGEST_LOSS)
 
 
-def _final_level(val, filtered, tail):
-    """The mean of the tail; its last value is a median of three as well."""
-    return float(np.append(filtered[-tail:-1], np.median(val[-3:])).mean())
+def _best_level(filtered, smoothed, between):
+    """The lowest value, less what noise alone takes off the lowest of many."""
+    lowest = float(filtered[:-1].min())
+    luck = np.sqrt(2 * np.log(filtered.size)) * between
+    return min(float(smoothed.min()), lowest + constants.LOWEST_LUCK * luck)
+
+
+def _final_level(val, filtered, scale):
+    """The last value, held near the mean of the last few against spikes."""
+    tail = max(constants.MIN_TAIL, round(constants.END_FRACTION * val.size))
+    mean = np.append(filtered[-tail:-1], np.median(val[-3:])).mean()
+    limit = constants.LAST_LIMIT * scale
+    return float(np.clip(val[-1], mean - limit, mean + limit))
+
+
+def _agreement(val, train):
+    """Without a training curve the epochs stand in for one that falls."""
+    later = slice(val.size // constants.FIRST_FALL, None)
+    val, train = val[later], train[later]
+    known = np.isfinite(train)
+    if known.sum() < constants.MIN_TAIL:
+        return rank_correlation(val, -np.arange(val.size))
+    return rank_correlation(val[known], train[known])
 
 
 def _scale(val, level):
     """The level itself, or what was gained where levels mean nothing."""
-    if val.min() > 0:
+    if val.min() >= 0:
         return max(level, SMALLEST_LEVEL)
     gained = float(val.max() - val.min())
     return gained if gained > 0 else 1.0
@@ -187,8 +210,9 @@ def _train_rise(train, best, tail):
     return float(end.mean() - here.mean()) / float(np.ptp(known))
 
 
-def _recovers(filtered, level, final):
+def _recovers(filtered, level, tail):
     """Looks for an earlier stay above half the present rise that ended."""
+    final = float(filtered[-tail:].mean())
     width = max(3, round(constants.RECOVERY_WIDTH * filtered.size))
     width = min(width, 2 * constants.MAX_HALF_WINDOW + 1)
     values = np.convolve(filtered, np.full(width, 1 / width), "valid")

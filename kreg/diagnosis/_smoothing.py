@@ -75,26 +75,30 @@ def noise(values: np.ndarray) -> float:
     return float(1.4826 * np.median(bend) / np.sqrt(6))
 
 
-def rank_trend(values: np.ndarray) -> float:
-    """Returns Spearman's correlation with time, in its standard errors.
+def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Returns Spearman's correlation.
 
-    Ranks make it blind to how high a spike is.
+    Ranks make it blind to how high a spike is. Equal values share a rank, and
+    those above them follow without a gap.
 
     Args:
-        values: Array of finite floats.
+        one: Array of finite floats.
+        other: Array of as many.
 
     Returns:
-        Float; 0 for fewer than four values or equal ones.
+        Float in [-1, 1]; 0 for fewer than three values or equal ones.
     """
-    if values.size < 4:
+    if one.size < 3:
         return 0.0
-    ranks = np.unique(values, return_inverse=True)[1].astype(float)
-    ranks -= ranks.mean()
-    time = np.arange(values.size) - (values.size - 1) / 2
-    spread = float(np.sqrt((ranks @ ranks) * (time @ time)))
-    if spread == 0:
-        return 0.0
-    return float(ranks @ time) / spread * float(np.sqrt(values.size - 1))
+    a, b = (
+        ranks - ranks.mean()
+        for ranks in (
+            np.unique(values, return_inverse=True)[1].astype(float)
+            for values in (one, other)
+        )
+    )
+    spread = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / spread if spread > 0 else 0.0
 
 
 def slope(values: np.ndarray) -> tuple[float, float]:

@@ -1,10 +1,12 @@
 """The answer: a value that can be compared, printed and stored."""
 
 import dataclasses
+import fnmatch
 import html
 import json
 import math
 import numbers
+from collections.abc import Mapping
 
 STATUSES = (
     "healthy",
@@ -29,6 +31,9 @@ class Advice:
         direction: `"up"`, `"down"` or `"none"`.
         factor: Float the strengths are to be multiplied by, or `None`.
         why: The reason, a sentence.
+        value: Float; where the advice is to raise strengths, the least each
+            should come to, so it is also what to begin with where there is
+            none. Defaults to `None`.
     """
 
     text: str
@@ -36,6 +41,33 @@ class Advice:
     direction: str
     factor: float | None
     why: str
+    value: float | None = None
+
+    def apply(self, strengths: Mapping[str, float]) -> dict[str, float]:
+        """Returns the new values of the strengths that the advice is about.
+
+        Args:
+            strengths: Mapping of path to current value.
+
+        Returns:
+            Dict of path to new value, for `kreg.set_strengths`; empty where
+            the advice is about none of them.
+
+        Example:
+        >>> from kreg.diagnosis import Advice
+        >>> advice = Advice("L2 x3", "*/l2", "up", 3.0, "Because.", 1e-3)
+        >>> advice.apply({"a/l2": 1e-2, "b/l2": 0.0, "c/rate": 0.5})
+        {'a/l2': 0.03, 'b/l2': 0.001}
+        """
+        if not self.strength:
+            return {}
+        return {
+            path: max(
+                strengths[path] * (1.0 if self.factor is None else self.factor),
+                0.0 if self.value is None else self.value,
+            )
+            for path in fnmatch.filter(strengths, self.strength)
+        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,8 +185,8 @@ def _is_well_formed(verdict):
 
 def _is_advice(advice):
     texts = (advice.text, advice.strength, advice.direction, advice.why)
-    return all(isinstance(text, str) for text in texts) and (
-        advice.factor is None or _is_number(advice.factor)
+    return all(isinstance(text, str) for text in texts) and all(
+        x is None or _is_number(x) for x in (advice.factor, advice.value)
     )
 
 

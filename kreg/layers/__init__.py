@@ -17,6 +17,9 @@ from kreg.layers._scheduled_gaussian import (
 from kreg.layers._scheduled_gaussian import (
     ScheduledGaussianNoise as ScheduledGaussianNoise,
 )
+from kreg.layers._scheduled_label_smoothing import (
+    ScheduledLabelSmoothing as ScheduledLabelSmoothing,
+)
 from kreg.layers._scheduled_penalty import ScheduledPenalty as ScheduledPenalty
 from kreg.layers._scheduled_spatial_dropout import (
     ScheduledSpatialDropout1D as ScheduledSpatialDropout1D,

@@ -1,101 +1,55 @@
-"""Cross-entropy with smoothed labels, for labels that are class numbers."""
+"""What both smoothed cross-entropies share."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
-from kreg._registration import register
-from kreg._validation import check_strength, fail
+from kreg._validation import fail
+from kreg.losses._smoothing import Smoothing
 
 
-@register
-class SmoothedSparseCategoricalCrossentropy(keras.losses.Loss):
-    """Sparse cross-entropy that does not trust the labels entirely.
-
-    Keras smooths one-hot labels only. This takes class numbers and is equal
-    to `keras.losses.CategoricalCrossentropy(label_smoothing=...)`. For `K`
-    classes, predicted probabilities `p` and the label `y`, a sample costs
-
-        (1 - s) * (-log p[y]) + s / K * sum_k (-log p[k])
-
-    where `s` is `label_smoothing`: the cross-entropy to a label that is `1 -
-    s + s / K` sure of its class and gives `s / K` to each other one.
-
-    `label_smoothing` is a constant here, not a `kreg.Strength`: a loss is not
-    part of the model's state, and on JAX `fit` would freeze a variable that
-    it held, without a word. Keras adds the smoothing to `val_loss` too, so
-    compare smoothings by a metric.
+class SmoothedCrossentropy(keras.losses.Loss):
+    """Base class: the cross-entropy to labels that are smoothed.
 
     Args:
-        label_smoothing: Float in [0, 1]. Share of the label spread over all
-            classes. Defaults to `0.1`.
-        from_logits: Boolean. Whether predictions are logits rather than
-            probabilities. Defaults to `False`.
-        reduction: As in `keras.losses.SparseCategoricalCrossentropy`.
-            Defaults to `"sum_over_batch_size"`.
-        axis: Integer. The axis of the classes. Defaults to `-1`.
+        label_smoothing: Float in [0, 1], or a `ScheduledLabelSmoothing`.
+        from_logits: Boolean.
+        reduction: As in the losses of Keras.
+        axis: Integer. The axis of the classes.
         name: Optional string.
-        dtype: Dtype of the computations. Defaults to `None`, the setting of
-            Keras.
-
-    Call arguments:
-        y_true: Integers of shape `(batch_size, ...)` or `(batch_size, ..., 1)`.
-        y_pred: Floats of shape `(batch_size, ..., K)`.
-        sample_weight: Optional floats that multiply the costs.
-
-    Returns:
-        Scalar tensor, or one cost per sample if `reduction` is `None`.
-
-    Raises:
-        ValueError: If `label_smoothing` is outside [0, 1] or `axis` is no
-            integer.
-
-    Example:
-
-    >>> loss = kreg.losses.SmoothedSparseCategoricalCrossentropy(0.1)
-    >>> twin = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
-    >>> p = np.array([[0.7, 0.2, 0.1]], "float32")
-    >>> expected = float(twin(np.array([[1, 0, 0]]), p))
-    >>> abs(float(loss(np.array([0]), p)) - expected) < 1e-6
-    True
-
-    References:
-
-    - [Szegedy et al., 2016](https://arxiv.org/abs/1512.00567)
+        dtype: Dtype of the computations.
     """
 
     def __init__(
         self,
-        label_smoothing: float = 0.1,
+        label_smoothing: Any = 0.1,
         from_logits: bool = False,
         reduction: str | None = "sum_over_batch_size",
         axis: int = -1,
-        name: str = "smoothed_sparse_categorical_crossentropy",
+        name: str | None = None,
         dtype: Any = None,
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         if isinstance(axis, bool) or not isinstance(axis, int):
             fail("axis", "an integer", axis)
-        self.label_smoothing = check_strength(
-            label_smoothing, "label_smoothing", 1.0
-        )
+        if not isinstance(from_logits, bool):
+            fail("from_logits", "a boolean", from_logits)
+        self.smoothing = Smoothing(label_smoothing)
         self.from_logits = from_logits
         self.axis = axis
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Returns the cost of each sample."""
-        y_true = ops.convert_to_tensor(y_true)
-        y_pred = ops.convert_to_tensor(y_pred)
-        if len(y_true.shape) == len(y_pred.shape):
-            y_true = ops.squeeze(y_true, axis=self.axis)
+    @property
+    def label_smoothing(self) -> Any:
+        """What was given: a float, or the layer that holds the Strength."""
+        return self.smoothing.layer or self.smoothing.config
+
+    def smoothed(self, labels: Any, y_pred: Any) -> Any:
+        """Returns the cost of each sample, for labels as probabilities."""
         classes = y_pred.shape[self.axis]
-        one_hot = ops.one_hot(
-            ops.cast(y_true, "int32"), classes, self.axis, y_pred.dtype
-        )
-        s = self.label_smoothing
+        share = self.smoothing.read(y_pred)
         return ops.categorical_crossentropy(
-            one_hot * (1.0 - s) + s / classes,
+            labels * (1.0 - share) + share / classes,
             y_pred,
             from_logits=self.from_logits,
             axis=self.axis,
@@ -105,7 +59,7 @@ class SmoothedSparseCategoricalCrossentropy(keras.losses.Loss):
         """Returns the constructor's arguments."""
         return {
             **super().get_config(),
-            "label_smoothing": self.label_smoothing,
+            "label_smoothing": self.smoothing.config,
             "from_logits": self.from_logits,
             "axis": self.axis,
         }

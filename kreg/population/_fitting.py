@@ -67,10 +67,12 @@ class Fitting:
         for number in epochs:
             begin = time.monotonic()
             has_data = self.feed.validation is not None
-            logs = self.epoch(
-                number, has_data and (number + 1) % validation_freq == 0
-            )
-            if keep_best is not None:
+            validate = has_data and (number + 1) % validation_freq == 0
+            logs = self.epoch(number, validate)
+            is_due = validate or not has_data
+            if keep_best is not None and (
+                is_due or not keep_best[0].startswith("val_")
+            ):
                 self.keep_best(number, logs, *keep_best)
             if verbose:
                 print(line(number, epochs.stop, logs, begin))

@@ -1,5 +1,6 @@
 """A training in progress, in one file that is replaced at each epoch."""
 
+import contextlib
 import json
 import os
 from typing import Any
@@ -46,8 +47,13 @@ class Snapshot:
         }
         arrays[_INFO] = np.frombuffer(json.dumps(info).encode(), np.uint8)
         temporary = f"{self.path}.tmp.npz"
-        np.savez(temporary, **arrays)
-        os.replace(temporary, self.path)
+        try:
+            np.savez(temporary, **arrays)
+            os.replace(temporary, self.path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.remove(temporary)
+            raise
 
     def read(self) -> "Resumed | None":
         """Returns what the file holds; `None` if there is none."""

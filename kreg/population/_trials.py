@@ -14,7 +14,7 @@ from kreg.population._rows import Rows
 from kreg.population._signature import describe, has_config
 from kreg.population._stack import Stack
 from kreg.population._template import Template
-from kreg.population._unstacking import written
+from kreg.population._unstacking import Writer, written
 
 _NO_DATA = (
     "This population has seen no data yet, and its models may not be built. "
@@ -53,6 +53,7 @@ class Trials:
         self._template: Template | None = None
         self._rows: Rows | None = None
         self._best: Rows | None = None
+        self._writer: Writer | None = None
 
     def prepare(self, example: Any, programs: Programs) -> None:
         """Builds and stacks the models, if that is not done yet.
@@ -144,6 +145,18 @@ class Trials:
         """Returns one trial as an ordinary model; see `Population.unstack`."""
         row = self.chosen(best).take([trial])
         return written(self.template, row, self._model_for(trial))
+
+    def write(self, trial: int, model: Any, best: bool) -> None:
+        """Gives a built model the weights and the state of one trial.
+
+        Args:
+            trial: Integer.
+            model: Model like that of the trial. Its optimizer stays as it is.
+            best: Boolean. Whether to take the weights of the best epoch.
+        """
+        if self._writer is None:
+            self._writer = Writer(self.template)
+        self._writer.write(self.chosen(best).take([trial]), model)
 
     def _model_for(self, trial: int) -> Any:
         """Returns the model to write the state of a trial into."""

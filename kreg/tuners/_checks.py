@@ -10,6 +10,7 @@ import numpy as np
 
 from kreg._validation import fail
 from kreg.callbacks import OverfitMonitor
+from kreg.population import _building
 from kreg.tuners import _fit_arguments, _grid
 
 # What `kreg.callbacks.OverfitMonitor` adds to the logs.
@@ -126,11 +127,9 @@ def _keys(
 
 
 def _metric_names(model: Any, x: Any, y: Any) -> set[str]:
-    x, y = keras.tree.map_structure(keras.ops.convert_to_tensor, (x, y))
-    y_pred = model(x, training=False)
     # Keras names the metrics of several outputs when it first meets them.
-    model.compute_loss(x=x, y=y, y_pred=y_pred, training=False)
-    return {"loss", *model.compute_metrics(x, y, y_pred, None)}
+    _building.build_for(model, x)
+    return {"loss", *_building.build_metrics(model, (x, y, None))}
 
 
 def _has_own_step(model: Any) -> bool:

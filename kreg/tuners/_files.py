@@ -11,6 +11,16 @@ class StorageError(OSError):
     """The project's folder cannot be written. No trial is to blame."""
 
 
+# No room, no more quota, read-only.
+_OF_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+def refuse_storage(error: Exception, folder: str) -> None:
+    """Raises `StorageError` if `error` tells that a disk is full."""
+    if isinstance(error, OSError) and error.errno in _OF_STORAGE:
+        raise StorageError(error.errno, _sentence(folder, error)) from error
+
+
 def replace(path: str, write: Callable[[str], Any]) -> None:
     """Lets `write` make a file beside `path`, and moves it there.
 
@@ -33,13 +43,16 @@ def replace(path: str, write: Callable[[str], Any]) -> None:
     except (OSError, RuntimeError) as error:  # h5py raises both
         remove(temporary)
         code = getattr(error, "errno", None) or errno.EIO
-        reason = getattr(error, "strerror", None) or str(error)
-        raise StorageError(
-            code,
-            f"Could not write {path}: {reason}. Nothing on the disk was "
-            "changed. Once there is room, or the right to write, the same "
-            "script goes on from here.",
-        ) from error
+        raise StorageError(code, _sentence(path, error)) from error
+
+
+def _sentence(path: str, error: Exception) -> str:
+    reason = getattr(error, "strerror", None) or str(error)
+    return (
+        f"Could not write {path}: {reason}. Nothing on the disk was changed. "
+        "Once there is room, or the right to write, the same script goes on "
+        "from here."
+    )
 
 
 def write_json(path: str, value: Any) -> None:

@@ -53,17 +53,25 @@ def training_data(fit: Mapping[str, Any]) -> tuple[Any, ...] | None:
 
 
 def a_few_samples(fit: Mapping[str, Any], count: int = 8) -> Any:
-    """Returns a small `(x, y)`, or `None` if it would be used up by that."""
+    """Returns a small `(x, y)` of NumPy arrays.
+
+    `None` if there is no telling without using the data up.
+    """
     x, y = fit.get("x"), fit.get("y")
     if y is not None and _are_arrays(x, y):
-        return keras.tree.map_structure(lambda a: a[:count], (x, y))
+        return _first((x, y), count)
     if not isinstance(x, Iterable) or iter(x) is x:
         return None  # a generator would be used up
     batch = next(iter(x), None)
     if isinstance(batch, (tuple, list)) and len(batch) >= 2:
-        first = tuple(batch[:2])
-        return keras.tree.map_structure(lambda a: a[:count], first)
+        return _first(tuple(batch[:2]), count)
     return None
+
+
+def _first(samples: Any, count: int) -> Any:
+    return keras.tree.map_structure(
+        lambda a: keras.ops.convert_to_numpy(a[:count]), samples
+    )
 
 
 def _are_arrays(x: Any, y: Any) -> bool:

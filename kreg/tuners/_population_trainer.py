@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
+import keras_tuner
 import numpy as np
 
 from kreg.population import NotStackable, Population, Programs
@@ -133,21 +134,36 @@ class PopulationTrainer:
     ) -> list[Outcome]:
         try:
             return self._together(runs, fit, folder, on_epoch_end)
-        except NotStackable as error:
-            warnings.warn(f"Training one by one: {error}.", stacklevel=2)
+        except (keras_tuner.errors.FatalError, _files.StorageError):
+            raise
         except Exception as error:
-            if not _is_out_of_memory(error) or len(runs) == 1:
-                raise
-            half = len(runs) // 2
+            _files.refuse_storage(error, folder)
+            if _is_out_of_memory(error) and len(runs) > 1:
+                return self._halves(runs, fit, folder, on_epoch_end)
+            # What is wrong may be one trial's alone, or a wave's way.
             warnings.warn(
-                f"Out of memory: now training {half} at once.", stacklevel=2
+                f"Training one by one: {_in_short(error)}", stacklevel=2
             )
-            return [
-                outcome
-                for part in (runs[:half], runs[half:])
-                for outcome in self._train(part, fit, folder, on_epoch_end)
-            ]
+        for run in runs:
+            run.forget_model()
         return self._fallback.train(runs, fit, folder, on_epoch_end)
+
+    def _halves(
+        self,
+        runs: list[Run],
+        fit: Mapping[str, Any],
+        folder: str,
+        on_epoch_end: Callable[[int, Sequence[Logs]], None],
+    ) -> list[Outcome]:
+        half = len(runs) // 2
+        warnings.warn(
+            f"Out of memory: now training {half} at once.", stacklevel=2
+        )
+        return [
+            outcome
+            for part in (runs[:half], runs[half:])
+            for outcome in self._train(part, fit, folder, on_epoch_end)
+        ]
 
     def _together(
         self,
@@ -165,7 +181,7 @@ class PopulationTrainer:
             seed=self._seed,
             programs=self._programs,
         )
-        place = os.path.join(folder, f"population_{first.name}.npz")
+        place = os.path.join(folder, f"{first.name}_of_{len(runs)}.npz")
 
         def note(number: int, of_epoch: dict[int, Any]) -> None:
             on_epoch_end(number, list(of_epoch.values()))
@@ -218,7 +234,11 @@ class PopulationTrainer:
         logs = population.logs[index]
         if run.last is not None:
             _snapshot.save(run.last, population.unstack(index), None)
-        model = population.unstack(index, best=True)
+        model = run.model
+        if run.is_made_built:
+            population.trials.write(index, model, best=True)
+        else:  # Keras builds such a model with its optimizer, and loads both
+            model = population.unstack(index, best=True)
         outcome = outcome_of(
             logs, run.initial_epoch, self._objective, strengths_of(model)
         )
@@ -238,6 +258,13 @@ def _names(objective: Any) -> list[str]:
 
 def _batch_size(fit: Mapping[str, Any]) -> int:
     return int(fit.get("batch_size") or 32)
+
+
+def _in_short(error: Exception) -> str:
+    if isinstance(error, NotStackable):
+        return f"{error}."
+    line, *_ = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {line}"
 
 
 def _is_out_of_memory(error: Exception) -> bool:

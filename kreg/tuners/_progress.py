@@ -1,5 +1,6 @@
 """One line that tells how far a search is."""
 
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -10,6 +11,9 @@ from kreg.tuners._runs import Logs
 # Where a line cannot be written over, as in a file: a new one this often.
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_UPDATES = 0.1
+
+# The line of a traceback that says what went wrong.
+_ERROR = re.compile(r"^[\w.]+(?:Error|Exception)\b.*$", re.MULTILINE)
 
 
 class Progress:
@@ -45,9 +49,13 @@ class Progress:
         """Writes the line, if it is time."""
         self._write(f"epoch {epoch + 1}")
 
-    def on_trials_end(self, count: int) -> None:
-        """Writes the line for trials that ended."""
-        self._running -= count
+    def on_trials_end(self, trials: Sequence[Any]) -> None:
+        """Writes the line for trials that ended, and why some failed."""
+        for trial in trials:
+            if trial.status in ("FAILED", "INVALID") and trial.message:
+                errors = _ERROR.findall(trial.message) or [trial.message]
+                self.say(f"A trial failed: {errors[-1]}")
+        self._running -= len(trials)
         self._write("")
 
     def close(self) -> None:
@@ -81,8 +89,10 @@ class Progress:
         done = len(oracle.end_order)
         total = oracle.max_trials
         of_all = f" of {total}" if total else ""
+        failed = [t for t in oracle.trials.values() if t.status == "FAILED"]
+        of_done = f" ({len(failed)} failed)" if failed else ""
         return [
-            f"{done}{of_all} trials done, {self._running} running",
+            f"{done}{of_all} trials done{of_done}, {self._running} running",
             epoch,
             self._best(),
             self._left(done, total, now),

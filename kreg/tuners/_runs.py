@@ -39,6 +39,8 @@ class Run:
         weights: File to put the weights of the best epoch in.
         last: File to put the state after the last epoch in, or `None`.
         has_own_epochs: Boolean: whether the oracle has set the epochs.
+        is_made_built: Boolean: whether models come out of `make_model` with
+            their weights. Known once there was one.
     """
 
     trial_id: str
@@ -56,16 +58,23 @@ class Run:
     weights: str
     last: str | None
     has_own_epochs: bool = False
+    is_made_built: bool = False
 
     @functools.cached_property
     def model(self) -> Any:
         """The model, built when it is first asked for."""
-        return self.make_model(self)
+        model = self.make_model(self)
+        self.is_made_built = model.built
+        return model
 
     def release(self) -> None:
         """Lets go of the model and of what the callbacks hold of it."""
-        self.__dict__.pop("model", None)
+        self.forget_model()
         self.callbacks = []
+
+    def forget_model(self) -> None:
+        """Lets go of the model; a new one is built when it is asked for."""
+        self.__dict__.pop("model", None)
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ public names do not reach them:
 - `_save_trial`: writes `trial.json` in place, so that a kill leaves it empty;
 - `_check_consecutive_failures`: counts a trial whose loss became NaN as a
   failure of the user's code, and raises before the trial is saved;
+- `_seed_state`: is random where the seed is 0;
 - `_retry_queue` and `_run_times` are read and mended when a project opens.
 """
 
@@ -40,6 +41,15 @@ class SafeOracle(keras_tuner.Oracle):
     _is_held = False
     _unsaved: dict[str, Any] | None = None  # trials that have no file yet
     _writes_trials = True
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self._keep_seed(kwargs.get("seed"))
+
+    def _keep_seed(self, seed: int | None) -> None:
+        """Sets the seed 0, in whose place KerasTuner takes a random one."""
+        if seed is not None and seed == 0:
+            self.seed = self._seed_state = 0
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:

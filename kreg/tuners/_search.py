@@ -108,7 +108,7 @@ class Search:
                     self._tuner.on_trial_end(trial)
                 except RuntimeError as error:  # report the others, too
                     errors.append(error)
-        progress.on_trials_end(len(trials))
+        progress.on_trials_end(trials)
         self._forget_progress()
         if errors:
             raise errors[0]

@@ -62,9 +62,21 @@ def build(model: Any, folder: str) -> None:
         model: A Keras model.
         folder: The folder of a trial with a model of the same architecture.
     """
-    if not model.built:
-        config = _files.read_json(os.path.join(folder, "build_config.json"))
-        model.build_from_config(config)
+    if model.built:
+        return
+    config = _files.read_json(os.path.join(folder, "build_config.json"))
+    model.build_from_config(config)
+    if not model.built and config and "input_shape" in config:
+        # Keras builds no subclass of `Model` that has no `build` of its own.
+        model(_symbols(config["input_shape"]))
+
+
+def _symbols(shape: Any) -> Any:
+    if isinstance(shape, dict):
+        return {name: _symbols(inner) for name, inner in shape.items()}
+    if all(size is None or isinstance(size, int) for size in shape):
+        return keras.KerasTensor(shape)
+    return [_symbols(inner) for inner in shape]
 
 
 def go_on_from(parent: str, model: Any) -> None:

@@ -146,28 +146,65 @@ def test_advice_is_made_concrete_by_the_strengths():
     assert penalty.text == "second/kernel_regularizer/l2 0.001 -> 0.003"
     assert (penalty.strength, penalty.direction) == ("*/l2", "up")
     assert penalty.factor == 3
-    assert rate.text == "dropout/rate 0.2 -> 0.5"
-    assert (rate.strength, rate.factor) == ("*/rate", 2.5)
+    assert rate.text == "dropout/rate 0.2 -> 0.4"
+    assert (rate.strength, rate.factor) == ("*/rate", 2)
     assert stop.strength == ""
 
 
 def test_advice_without_strengths_names_common_ones():
     assert [advice.text for advice in OVERFITTING.advice[:2]] == [
         "L2 x3",
-        "dropout 0.5",
+        "dropout 0.3",
     ]
 
 
 def test_advice_does_not_multiply_a_strength_of_zero():
     strengths = {"a/l2": 0.0, "b/rate": 0.0}
     penalty, rate, _ = diagnose(TRAIN, VAL, strengths=strengths).advice
-    assert (penalty.text, penalty.factor) == ("L2 1e-04", None)
-    assert (rate.text, rate.factor) == ("dropout 0.5", None)
+    assert (penalty.text, penalty.factor) == ("a/l2 0 -> 0.002", None)
+    assert (rate.text, rate.factor) == ("b/rate 0 -> 0.3", None)
+    assert penalty.apply(strengths) == {"a/l2": penalty.value}
+    assert rate.apply(strengths) == {"b/rate": 0.3}
 
 
-def test_a_large_rise_asks_for_a_larger_factor():
-    advice = diagnose(TRAIN, curves.rising(rise=1.5)).advice
-    assert advice[0].factor == 10
+def test_a_penalty_too_small_to_matter_is_raised_to_one_that_does():
+    for unit in (1, 10):
+        train, val = unit * TRAIN, unit * VAL
+        strengths = {"a/l2": 1e-7, "b/l2": 0.05 * unit}
+        tiny = {"a/l2": 1e-7}
+        # The floor is 0.4 % of the best loss, 0.55 here.
+        first = diagnose(train, val, strengths=tiny).advice[0]
+        assert first.apply(tiny) == {"a/l2": pytest.approx(0.002 * unit)}
+        assert first.factor == pytest.approx(2e4 * unit)
+        first = diagnose(train, val, strengths=strengths).advice[0]
+        assert first.factor == 3
+        assert first.apply(strengths) == pytest.approx(
+            {"a/l2": 0.002 * unit, "b/l2": 0.15 * unit}
+        )
+
+
+def test_what_the_model_has_comes_first():
+    strengths = {"dropout/rate": 0.1}
+    rate, penalty, _ = diagnose(TRAIN, VAL, strengths=strengths).advice
+    assert rate.apply(strengths) == {"dropout/rate": pytest.approx(0.35)}
+    assert (penalty.text, penalty.value) == ("L2 2e-03", 0.002)
+    assert penalty.apply(strengths) == {}
+    bare = diagnose(TRAIN, VAL, strengths={}).advice
+    assert [a.value for a in bare] == [0.002, 0.3, None]
+
+
+def test_a_high_rate_is_left_alone():
+    strengths = {"dropout/rate": 0.7, "a/l2": 0.1}
+    advice = diagnose(TRAIN, VAL, strengths=strengths).advice
+    assert [a.strength for a in advice] == ["*/l2", ""]
+
+
+def test_advice_to_lower_is_applied_too():
+    flat = [1.0] * 20
+    strengths = {"a/l2": 0.1, "b/rate": 0.8}
+    advice = diagnose(flat, flat, strengths=strengths).advice
+    assert advice[0].apply(strengths) == {"a/l2": pytest.approx(0.01)}
+    assert advice[-1].apply(strengths) == {}
 
 
 def test_underfitting_lowers_what_is_there_and_nothing_else():

@@ -107,6 +107,27 @@ def test_studies_run_in_small(name, tmp_path):
     assert all(p.read_bytes().startswith(b"\x89PNG") for p in pictures)
 
 
+ACCURACY = re.compile(r"Accuracy of the (.+) on what (\w+).*: (0\.\d+)\n")
+
+
+@pytest.mark.backends("tensorflow")  # searches have tests on every backend
+def test_keras_tuner_one_import():
+    printed = run("keras_tuner_one_import", "2", "1")
+    judged = ACCURACY.findall(printed)
+    assert [data for _, data, _ in judged] == ["chose", "judges", "judges"]
+    assert all(float(accuracy) > 0.5 for _, _, accuracy in judged)
+    assert printed.count("Spread: ") == 2
+
+
+def test_one_import_is_all_that_was_changed():
+    source = (EXAMPLES / "keras_tuner_one_import.py").read_text()
+    lines = [line for line in source.splitlines() if "kreg" in line]
+    assert [line.split("  #")[0] for line in lines] == [
+        "import kreg.tuners as keras_tuner"
+    ]
+
+
 def test_every_example_has_a_test():
-    tested = {"quickstart", "steer_mid_fit", "custom_loop", *STUDIES}
+    by_name = {"quickstart", "steer_mid_fit", "custom_loop"}
+    tested = {*by_name, "keras_tuner_one_import", *STUDIES}
     assert tested == {path.stem for path in EXAMPLES.glob("*.py")}

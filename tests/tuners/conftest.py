@@ -1,6 +1,17 @@
+import gc
+
 import keras_tuner
 import numpy as np
 import pytest
+
+from kreg.tuners import _search
+from kreg.tuners._runs import Outcome
+
+
+@pytest.fixture(autouse=True)
+def _no_collection(monkeypatch):
+    """KerasTuner and kreg collect garbage: half a second each time here."""
+    monkeypatch.setattr(gc, "collect", lambda *_: 0)
 
 
 @pytest.fixture
@@ -15,3 +26,33 @@ def data():
 @pytest.fixture
 def objective():
     return keras_tuner.Objective("val_data_loss", "min")
+
+
+@pytest.fixture
+def waves(monkeypatch):
+    """Has searches train by a fake that takes whole waves; lists them."""
+    trainer = FakeTrainer()
+    monkeypatch.setattr(
+        _search, "trainers_of", lambda tuner, positional: [trainer]
+    )
+    return trainer.waves
+
+
+class FakeTrainer:
+    """Trains nothing: the loss is a known function of the values."""
+
+    def __init__(self):
+        self.waves = []
+
+    def can_train(self, model, callbacks, fit):
+        return None
+
+    def at_once(self, model, fit, population):
+        return 4 if population == "auto" else population
+
+    def train(self, runs, fit, folder, on_epoch_end):
+        self.waves.append(runs)
+        loss = fit.get("x") or (lambda run: run.hyperparameters.get("a"))
+        losses = [float(loss(run)) for run in runs]
+        on_epoch_end(0, [{"loss": value} for value in losses])
+        return [Outcome({"loss": [v]}, 0, {"loss": v}) for v in losses]

@@ -1,0 +1,195 @@
+"""Data, models and callbacks of other kinds than arrays and Sequential."""
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+
+from kreg.tuners import RandomSearch
+
+STACKS = keras.backend.backend() != "torch"
+
+
+class Net(keras.Model):
+    """As users write them: without `build` and `get_config`."""
+
+    def __init__(self, units, factor, rate):
+        super().__init__()
+        penalty = keras.regularizers.L2(factor)
+        self.hidden = keras.layers.Dense(units, kernel_regularizer=penalty)
+        self.dropout = keras.layers.Dropout(rate)
+        self.out = keras.layers.Dense(1)
+
+    def call(self, x, training=None):
+        hidden = self.dropout(self.hidden(x), training=training)
+        return self.out(hidden)
+
+
+def build(hp):
+    with hp.name_scope("net"):
+        units = hp.Choice("units", [2, 3])
+        factor = hp.Float("l2", 1e-4, 1e-1, sampling="log")
+        model = Net(units, factor, hp.Float("rate", 0.0, 0.5))
+    model.compile(keras.optimizers.Adam(hp.Choice("rate", [0.1, 0.01])), "mse")
+    return model
+
+
+@pytest.fixture
+def numbers(data):
+    return data["x"], data["x"][:, :1]
+
+
+def batches(x, y):
+    while True:
+        yield x[:16], y[:16]
+        yield x[16:], y[16:]
+
+
+def test_subclasses_generators_and_rare_validation(numbers, tmp_path):
+    tuner = RandomSearch(
+        build, "val_data_loss", max_trials=2, seed=5, directory=tmp_path
+    )
+    tuner.search(
+        batches(*numbers),
+        shuffle=False,
+        steps_per_epoch=2,
+        epochs=4,
+        validation_data=numbers,
+        validation_freq=2,
+        verbose=0,
+    )
+    units = {r.hyperparameters["net/units"] for r in tuner.results}
+    assert units == {2, 3}  # two graphs
+    assert {r.best_epoch for r in tuner.results} <= {1, 3}
+    for trial in tuner.oracle.get_best_trials(2):
+        model = tuner.load_model(trial)
+        assert type(model.dropout) is keras.layers.Dropout
+        assert type(model.hidden.kernel_regularizer) is keras.regularizers.L2
+        loss = model.evaluate(*numbers, verbose=0) - float(sum(model.losses))
+        assert loss == pytest.approx(trial.score, rel=1e-5)
+
+
+def build_dense(hp):
+    penalty = keras.regularizers.L2(hp.Float("l2", 0.0, 1.0))
+    model = keras.Sequential(
+        [keras.layers.Dense(1, kernel_regularizer=penalty)]
+    )
+    model.compile("sgd", "mse", run_eagerly=hp.Fixed("eager", True))
+    return model
+
+
+def build_static(hp):
+    model = build_dense(hp)
+    model.run_eagerly = False
+    return model
+
+
+class CountsBatches(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        logs["batches"] = batch + 1
+
+
+def test_batch_hooks_are_called(numbers, tmp_path, capsys):
+    tuner = RandomSearch(build_dense, "loss", max_trials=2, directory=tmp_path)
+    tuner.search(*numbers, callbacks=[CountsBatches()], batch_size=8)
+    printed = capsys.readouterr().out
+    if STACKS:
+        assert "Training one by one: CountsBatches has batch hooks." in printed
+    assert "2 of 2 trials done, 0 running; best loss" in printed
+    assert {r.status for r in tuner.results} == {"COMPLETED"}
+
+
+@pytest.mark.backends("tensorflow")
+def test_datasets(numbers, tmp_path):
+    import tensorflow as tf
+
+    dataset = tf.data.Dataset.from_tensor_slices(numbers).batch(8)
+    tuner = RandomSearch(
+        build_static, "val_loss", max_trials=2, directory=tmp_path
+    )
+    tuner.search(dataset, validation_data=dataset, verbose=0)
+    assert {r.status for r in tuner.results} == {"COMPLETED"}
+
+
+class FailsOnce(keras.callbacks.Callback):
+    """Raises in the trial with the greatest of the factors."""
+
+    def on_train_begin(self, logs=None):
+        penalty = self.model.layers[0].kernel_regularizer
+        if float(penalty.l2) > 0.5:
+            raise ValueError("a factor above 0.5")
+
+
+def test_an_error_is_its_trials_alone(numbers, tmp_path, capsys):
+    tuner = RandomSearch(
+        build_static, "loss", max_trials=3, seed=1, directory=tmp_path
+    )
+
+    def search():
+        tuner.search(*numbers, callbacks=[FailsOnce()])
+
+    if STACKS:
+        with pytest.warns(UserWarning, match="one by one: .*a factor above"):
+            search()
+    else:
+        search()
+    assert {r.status for r in tuner.results} == {"COMPLETED", "FAILED"}
+    for result in tuner.results:
+        is_above = result.hyperparameters["l2"] > 0.5
+        assert (result.status == "FAILED") == is_above
+        assert (result.message is not None) == is_above
+    printed = capsys.readouterr().out
+    assert "A trial failed: ValueError: a factor above 0.5" in printed
+    assert "failed), 0 running" in printed
+
+
+def test_a_reopened_search_goes_on(numbers, tmp_path):
+    def search(trials):
+        tuner = RandomSearch(
+            build_dense, "loss", max_trials=trials, seed=1, directory=tmp_path
+        )
+        tuner.search(*numbers, verbose=0)
+        return tuner.results
+
+    first = search(1)
+    assert search(3)[:1] == first
+    stock = keras_tuner.RandomSearch(
+        build_dense, "loss", max_trials=4, directory=tmp_path
+    )
+    stock.search(*numbers, verbose=0)
+    assert len(stock.oracle.trials) == 4
+    scores = {i: t.score for i, t in stock.oracle.trials.items()}
+    assert scores == {r.trial_id: r.objective for r in search(4)}
+
+
+def test_several_objectives(numbers, tmp_path):
+    objectives = [
+        keras_tuner.Objective("loss", "min"),
+        keras_tuner.Objective("penalty", "max"),
+    ]
+    tuner = RandomSearch(
+        build_dense, objectives, max_trials=2, directory=tmp_path
+    )
+    tuner.search(*numbers, validation_data=numbers, verbose=0)
+    best = tuner.oracle.get_best_trials()[0]
+    loss, penalty = (
+        best.metrics.get_history(name)[0].value[0]
+        for name in ("loss", "penalty")
+    )
+    assert best.score == pytest.approx(loss - penalty)
+
+
+def test_ranking(numbers, tmp_path, capsys):
+    tuner = RandomSearch(
+        build_dense, "val_loss", max_trials=4, seed=2, directory=tmp_path
+    )
+    x, y = numbers
+    tuner.search(x[:8], y[:8], validation_data=(x[8:], y[8:]), verbose=0)
+    capsys.readouterr()
+    tuner.results_summary(by="overfitting")
+    printed = capsys.readouterr().out
+    ids = [r.trial_id for r in tuner.results]
+    gaps = {r.trial_id: r.generalization_gap for r in tuner.results}
+    ranked = sorted(ids, key=lambda i: printed.index(f"Trial {i} summary"))
+    assert ranked == sorted(ids, key=gaps.get)
+    assert all(np.isfinite(list(gaps.values())))
