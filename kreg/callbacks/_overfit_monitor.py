@@ -54,15 +54,15 @@ class OverfitMonitor(keras.callbacks.Callback):
     names a file: list the monitor before that callback, so that an epoch is
     recorded before it counts as done.
 
-    With `on_overfit` it acts, on the same verdict over the curve so far, at
-    each epoch in which that becomes overfitting:
+    With `on_overfit` it acts, on the same verdict over the curve so far:
 
-    - `"warn"` warns, once for each `fit`;
-    - `"stop"` ends the training; `monitor.stopped_because` says why;
-    - `"restore_best"` gives the model, when `fit` ends with the verdict that
-      it overfits, the weights of the epoch with the lowest validation loss;
-      `monitor.restored_epoch` says which;
-    - a function is called with the verdict.
+    - `"warn"` warns when the run becomes one that overfits, once a `fit`;
+    - a function is called with the verdict each time it becomes that;
+    - `"stop"` ends the training when it overfits or no better epoch is to be
+      expected; `monitor.stopped_because` says which;
+    - `"restore_best"` gives the model, when `fit` ends stopped or with the
+      verdict that it overfits, the weights of the epoch with the lowest
+      validation loss; `monitor.restored_epoch` says which.
 
     Args:
         train_data: Optional tuple `(x, y)` or `(x, y, sample_weight)` of
@@ -72,9 +72,10 @@ class OverfitMonitor(keras.callbacks.Callback):
         seed: Integer. Seed of that choice. Defaults to `0`.
         on_overfit: `"warn"`, `"stop"`, `"restore_best"`, a callable, or a list
             of these. Defaults to `None`: nothing is done.
-        patience: Integer >= 1. How many validations must have passed since
-            the lowest validation loss before `on_overfit` acts. Defaults to
-            `10`.
+        patience: Integer >= 1. How many validations after the lowest loss
+            `on_overfit` waits; each counts for more the more the run
+            overfits, and for less in noise and in the first 20 epochs.
+            Defaults to `10`.
         best_weights: Path ending in `.weights.h5` in which the best weights
             are kept, replaced whole. Defaults to `None`: in memory.
         record: Path ending in `.json` in which the record is kept, replaced
@@ -163,11 +164,7 @@ class OverfitMonitor(keras.callbacks.Callback):
 
     @property
     def stopped_because(self) -> StoppedBecause | None:
-        """Why the monitor ended the last `fit`; `None` if it did not.
-
-        A value with `reason`, `epoch`, `best_epoch`, `onset_epoch`,
-        `confidence` and the `verdict` at that epoch.
-        """
+        """Why it ended the last `fit`, with the verdict then, or `None`."""
         return self._reactions.stopped_because
 
     def plot(self, path: str) -> str:
@@ -271,10 +268,14 @@ class OverfitMonitor(keras.callbacks.Callback):
                 self._best.resume(best, loss)
         elif self._best.epoch is not None and self._best.epoch >= epoch:
             self._best.forget()
+        if self._record.has_validation:
+            waited = self._record.epochs_since_best
+            self._reactions.resume(waited, lambda: self.verdict)
 
     def _restore_best(self) -> None:
         best, last = self._best.epoch, self.history["epoch"][-1]
-        if self.verdict.overfitting and best != last:
+        is_wanted = self.stopped_because or self.verdict.overfitting
+        if is_wanted and best != last:
             self._best.restore(self.model)
             self.restored_epoch = best
 

@@ -1,6 +1,7 @@
 """What OverfitMonitor does on overfitting, and what survives interruption."""
 
 import copy
+import functools
 import json
 import os
 
@@ -49,6 +50,19 @@ class Interrupt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@functools.cache
+def shared_model():
+    return new_model()
+
+
+def fresh_model():
+    """One model for all tests, as new: to trace it takes the longest."""
+    model = shared_model()
+    model.set_weights([0 * w for w in model.get_weights()])
+    model.optimizer.iterations.assign(0)
+    return model
+
+
 def new_model():
     layer = keras.layers.Dense(1, kernel_initializer="zeros")
     model = keras.Sequential([keras.Input((2,)), layer])
@@ -57,7 +71,7 @@ def new_model():
 
 
 def fit(monitor, losses, model=None, before=(), after=(), **arguments):
-    model = model or new_model()
+    model = model or fresh_model()
     history = model.fit(
         X, Y, verbose=0, validation_data=(X, Y), epochs=len(losses),
         callbacks=[*before, Script(losses), monitor, *after], **arguments,
@@ -70,11 +84,15 @@ def epoch_of_weights(model):
 
 
 def first_overfit(losses, patience=10):
-    """The epoch in which the verdict becomes overfitting, by hand."""
-    for epoch in range(len(losses)):
+    """The epoch in which the wait has counted for enough, by the formula."""
+    for epoch in range(4, len(losses)):
         seen = losses[: epoch + 1]
+        verdict = diagnose(np.linspace(1, 0, epoch + 1), seen)
+        score, noise = verdict.evidence["score"], verdict.evidence["noise"]
         waited = epoch - int(np.argmin(seen))
-        if waited >= patience and diagnose(None, seen).overfitting:
+        worth = waited * min((epoch + 1) / 20, 1)
+        worth *= (1 + 0.6 * np.clip(score, 0, 2)) / (1 + 3 * min(noise, 1))
+        if worth >= patience:
             return epoch
     return None
 
@@ -88,7 +106,7 @@ def test_warns_once_with_the_verdict():
     assert len(epochs) == 2 * len(OVERFITS)
 
 
-@pytest.mark.parametrize("patience", [3, 10])
+@pytest.mark.parametrize("patience", [7, 10])
 def test_stops_when_the_verdict_on_the_curve_so_far_says_so(patience):
     monitor = Monitor(on_overfit="stop", patience=patience)
     model, epochs = fit(monitor, OVERFITS)
@@ -114,6 +132,16 @@ def test_a_healthy_run_is_left_alone():
     assert monitor.restored_epoch is None
     assert not called
     assert epoch_of_weights(model) == epochs[-1]
+
+
+def test_stops_where_nothing_better_is_to_be_expected():
+    losses = [*FALL, *[0.501, 0.502] * 15]
+    monitor = Monitor(on_overfit=["stop", "warn", "restore_best"])
+    model, epochs = fit(monitor, losses)
+    assert 14 + 10 <= epochs[-1] == first_overfit(losses) < 14 + 20
+    assert monitor.stopped_because.reason == "no improvement"
+    assert not monitor.verdict.overfitting
+    assert epoch_of_weights(model) == monitor.restored_epoch == 14
 
 
 def test_without_on_overfit_nothing_is_done():
@@ -215,17 +243,18 @@ def test_an_interrupted_run_ends_with_the_same_verdict(tmp_path):
         )
 
     whole = monitor("whole")
-    trained, _ = fit(whole, OVERFITS)
-    for after in (5, 18, 21):  # a new process each time: nothing is kept
+    trained, _ = fit(whole, OVERFITS, new_model())
+    for after in (5, 16, 18):  # a new process each time: nothing is kept
         backup = keras.callbacks.BackupAndRestore(
             tmp_path / "backup", delete_checkpoint=False
         )
+        cut = [backup, Interrupt(after)]
         with pytest.raises(KeyboardInterrupt):
-            fit(monitor("cut"), OVERFITS, after=[backup, Interrupt(after)])
+            fit(monitor("cut"), OVERFITS, new_model(), after=cut)
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
     resumed = monitor("cut")
-    model, epochs = fit(resumed, OVERFITS, after=[backup])
-    assert epochs[0] == 22
+    model, epochs = fit(resumed, OVERFITS, new_model(), after=[backup])
+    assert epochs[0] == 19
     assert resumed.verdict == whole.verdict
     assert resumed.stopped_because == whole.stopped_because
     assert epoch_of_weights(model) == epoch_of_weights(trained) == 14
@@ -235,11 +264,11 @@ def test_an_interrupted_run_ends_with_the_same_verdict(tmp_path):
 def test_an_epoch_that_was_not_backed_up_is_recorded_once(tmp_path):
     path = tmp_path / "record.json"
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    cut = [Interrupt(4), backup]  # between the monitor and the backup
     with pytest.raises(KeyboardInterrupt):
-        # Between the monitor and the backup.
-        fit(Monitor(record=path), HEALTHY, after=[Interrupt(4), backup])
+        fit(Monitor(record=path), HEALTHY, new_model(), after=cut)
     resumed = Monitor(record=path)
-    fit(resumed, HEALTHY, after=[backup])
+    fit(resumed, HEALTHY, new_model(), after=[backup])
     assert resumed.history["epoch"] == list(range(len(HEALTHY)))
 
 
@@ -261,6 +290,19 @@ def test_a_new_run_replaces_the_record(tmp_path):
     second = Monitor(record=path)
     fit(second, HEALTHY[:7])
     assert len(json.loads(path.read_text())["history"]["epoch"]) == 7
+
+
+def test_what_was_told_is_not_told_again_after_an_interruption(tmp_path):
+    path, called = tmp_path / "record.json", []
+    model = new_model()
+    told = Monitor(on_overfit=called.append, record=path)
+    with pytest.raises(KeyboardInterrupt):
+        fit(told, OVERFITS, model, after=[Interrupt(30)])
+    assert len(called) == 1
+    resumed = Monitor(on_overfit=["warn", called.append], record=path)
+    fit(resumed, OVERFITS, model, initial_epoch=31)
+    assert resumed.verdict.overfitting
+    assert len(called) == 1
 
 
 def test_divergence_survives_interruption(tmp_path):
@@ -305,7 +347,7 @@ def test_copies_for_a_search_keep_off_the_files(tmp_path):
         record=tmp_path / "record.json",
     )
     copies = [copy.deepcopy(monitor) for _ in range(2)]
-    trained = [fit(one, OVERFITS)[0] for one in copies]
+    trained = [fit(one, OVERFITS, new_model())[0] for one in copies]
     assert [epoch_of_weights(model) for model in trained] == [14, 14]
     assert all(run.stopped_because for run in monitor.runs)
     assert monitor.stopped_because is None
