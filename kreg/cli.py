@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", title="commands")
     _add_demo(commands)
+    _add_diagnose(commands)
     return parser
 
 
@@ -85,6 +86,30 @@ def _demo(options: argparse.Namespace) -> int:
         lambda line: print(line, flush=True),
     )
     return 0
+
+
+def _add_diagnose(commands: "argparse._SubParsersAction") -> None:
+    diagnose = commands.add_parser(
+        "diagnose",
+        help="say whether a training run overfits, and what to change",
+        description="Reads the training history at PATH and prints whether it "
+        "overfits, since when, and what to change. Reads CSV, JSON and JSONL "
+        "files, TensorBoard, Hugging Face, Lightning, Optuna and KerasTuner "
+        "ones among them, and directories of these.",
+        epilog="Exit status: 1 if a history overfits, 2 if PATH cannot be "
+        "read, 0 otherwise.",
+    )
+    diagnose.add_argument("path", metavar="PATH", help="file or directory")
+    diagnose.add_argument(
+        "--json", action="store_true", help="print the verdict as JSON alone"
+    )
+    diagnose.set_defaults(run=_diagnose)
+
+
+def _diagnose(options: argparse.Namespace) -> int:
+    from kreg import _diagnose_command
+
+    return _diagnose_command.run(options.path, options.json)
 
 
 def _count(text: str) -> int:

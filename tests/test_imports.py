@@ -33,12 +33,20 @@ RANKS = {
     "population": 9,
     "tuners": 10,
     "_demo": 11,  # what the command `kreg demo` runs
+    "_diagnose_command": 11,
     "cli": 12,
 }
 # These stand beside the chain: what each may import, and who may import it.
 DIAGNOSIS_IMPORTS: set[str] = {"diagnosis"}
 REPORTS_IMPORTS = {"reports", "diagnosis"}
-MAY_USE_BOTH = {"callbacks", "population", "tuners", "_demo", "cli"}
+MAY_USE_BOTH = {
+    "callbacks",
+    "population",
+    "tuners",
+    "_demo",
+    "_diagnose_command",
+    "cli",
+}
 BACKENDS = {"tensorflow", "jax", "torch"}
 
 FILES = sorted(ROOT.rglob("*.py"))

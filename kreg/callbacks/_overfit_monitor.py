@@ -10,7 +10,10 @@ import keras
 from kreg._strengths import strengths
 from kreg._validation import check_layer
 from kreg.callbacks import _penalties
+from kreg.callbacks._best_weights import BestWeights
+from kreg.callbacks._journal import Journal
 from kreg.callbacks._probe import Probe
+from kreg.callbacks._reactions import Reactions, StoppedBecause
 from kreg.callbacks._record import Record
 from kreg.callbacks._validation_tap import ValidationTap
 from kreg.diagnosis import Verdict
@@ -46,7 +49,20 @@ class OverfitMonitor(keras.callbacks.Callback):
 
     After (or during) training, `monitor.verdict` holds the judgement, and
     `monitor.history` what it rests on, also when `fit` was interrupted. A
-    second `fit` starts anew; with `initial_epoch` it goes on.
+    second `fit` starts anew; with `initial_epoch` it goes on. So does a `fit`
+    in a new process, as with `keras.callbacks.BackupAndRestore`, if `record`
+    names a file: list the monitor before that callback, so that an epoch is
+    recorded before it counts as done.
+
+    With `on_overfit` it acts, on the same verdict over the curve so far:
+
+    - `"warn"` warns when the run becomes one that overfits, once a `fit`;
+    - a function is called with the verdict each time it becomes that;
+    - `"stop"` ends the training when it overfits or no better epoch is to be
+      expected; `monitor.stopped_because` says which;
+    - `"restore_best"` gives the model, when `fit` ends stopped or with the
+      verdict that it overfits, the weights of the epoch with the lowest
+      validation loss; `monitor.restored_epoch` says which.
 
     Args:
         train_data: Optional tuple `(x, y)` or `(x, y, sample_weight)` of
@@ -54,10 +70,21 @@ class OverfitMonitor(keras.callbacks.Callback):
         probe_size: Integer >= 1. How many samples of it are measured, chosen
             once (of a dataset, the first). Defaults to `1024`.
         seed: Integer. Seed of that choice. Defaults to `0`.
+        on_overfit: `"warn"`, `"stop"`, `"restore_best"`, a callable, or a list
+            of these. Defaults to `None`: nothing is done.
+        patience: Integer >= 1. How many validations after the lowest loss
+            `on_overfit` waits; each counts for more the more the run
+            overfits, and for less in noise and in the first 20 epochs.
+            Defaults to `10`.
+        best_weights: Path ending in `.weights.h5` in which the best weights
+            are kept, replaced whole. Defaults to `None`: in memory.
+        record: Path ending in `.json` in which the record is kept, replaced
+            whole after each epoch. Defaults to `None`: in memory.
 
     Raises:
         ValueError: If `train_data` is of another structure than the model's
-            inputs, or no epoch of `fit` had validation.
+            inputs, no epoch of `fit` had validation, or another argument is
+            none of the above.
         TypeError: If the model is not a Keras 3 model.
 
     Example:
@@ -76,11 +103,24 @@ class OverfitMonitor(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, train_data: Any = None, probe_size: int = 1024, seed: int = 0
+        self,
+        train_data: Any = None,
+        probe_size: int = 1024,
+        seed: int = 0,
+        on_overfit: Any = None,
+        patience: int = 10,
+        best_weights: Any = None,
+        record: Any = None,
     ):
         super().__init__()
         self._probe = (
             None if train_data is None else Probe(train_data, probe_size, seed)
+        )
+        self._reactions = Reactions(on_overfit, patience)
+        self._best = BestWeights(best_weights)
+        self._journal = None if record is None else Journal(record)
+        self._keeps_best = (
+            "restore_best" in self._reactions or best_weights is not None
         )
         self.runs: list[OverfitMonitor] = []
         self._start_record()
@@ -92,17 +132,23 @@ class OverfitMonitor(keras.callbacks.Callback):
         self._strengths: dict[str, float] = {}
         self._epoch_of_fit: int | None = None
         self._validated_penalty: float | None = None
+        self.restored_epoch: int | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "OverfitMonitor":
         """Returns a monitor with its own record and the same probe.
 
         KerasTuner copies callbacks for each execution of a trial; the copies
-        are kept in `runs` of the monitor that was given to `search`.
+        are kept in `runs` of the monitor that was given to `search`. Since
+        executions may run side by side, a copy keeps its record and its best
+        weights in memory, whatever files the original names.
         """
         copied = copy.copy(self)
         copied.runs = []
         copied._start_record()
         copied._is_copy = True
+        copied._reactions = copy.copy(self._reactions)
+        copied._best = BestWeights()
+        copied._journal = None
         self.runs.append(copied)
         return copied
 
@@ -115,6 +161,11 @@ class OverfitMonitor(keras.callbacks.Callback):
     def verdict(self) -> Verdict:
         """The judgement of the run so far, a `kreg.diagnosis.Verdict`."""
         return self._record.verdict(self._read_strengths())
+
+    @property
+    def stopped_because(self) -> StoppedBecause | None:
+        """Why it ended the last `fit`, with the verdict then, or `None`."""
+        return self._reactions.stopped_because
 
     def plot(self, path: str) -> str:
         """Draws the curves and the verdict into an image file.
@@ -139,6 +190,8 @@ class OverfitMonitor(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Finds the penalties of the model."""
         self._epoch_of_fit = None
+        self._reactions.begin()
+        self.restored_epoch = None
         self._taps = _penalties.has_activity_penalty(self.model)
         self._layers = _penalties.layers_that_add(self.model)
         self._optimizers = _penalties.optimizers_that_apply(self.model)
@@ -147,7 +200,7 @@ class OverfitMonitor(keras.callbacks.Callback):
         """Forgets what an earlier `fit` recorded from this epoch on."""
         if self._epoch_of_fit is None:
             self._epoch_of_fit = epoch
-            self._record.forget_from(epoch)
+            self._go_on_from(epoch)
         self._validated_penalty = None
         if self._taps:
             self._tap.install(self.model)
@@ -179,18 +232,52 @@ class OverfitMonitor(keras.callbacks.Callback):
                 )
         train_loss = logs.get("loss", math.nan) - added
         self._record.add({**logs, "epoch": epoch, "train_loss": train_loss})
+        if self._keeps_best and validated:
+            self._best.consider(model, epoch, logs["val_data_loss"])
+        if self._journal is not None:
+            best = self._best
+            self._journal.write(self._record, best.epoch, best.loss)
+        if validated:
+            waited = self._record.epochs_since_best
+            self._reactions.react(waited, lambda: self.verdict, model, epoch)
         epochs = len(self.history["epoch"])
         if epochs == _EPOCHS_BEFORE_WARNING and not self._record.has_validation:
             warnings.warn(_NO_VALIDATION, stacklevel=2)
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Raises if no epoch had validation."""
+        """Restores the best weights; raises if no epoch had validation."""
         self._strengths = self._read_strengths()
+        if "restore_best" in self._reactions and self._best.epoch is not None:
+            self._restore_best()
         if self._is_copy:  # kept after its trial, but not the trial's model
             super().set_model(None)
             self._layers, self._optimizers = [], []
         if self.history["epoch"] and not self._record.has_validation:
             raise ValueError(_NO_VALIDATION)
+
+    def _go_on_from(self, epoch: int) -> None:
+        """Forgets what was recorded from `epoch` on, or reads what was not."""
+        self._record.forget_from(epoch)
+        found = None
+        if epoch and self._journal and not self.history["epoch"]:
+            found = self._journal.read()
+        if found is not None:
+            self._record, best, loss = found
+            self._record.forget_from(epoch)
+            if self._keeps_best and best is not None and best < epoch:
+                self._best.resume(best, loss)
+        elif self._best.epoch is not None and self._best.epoch >= epoch:
+            self._best.forget()
+        if self._record.has_validation:
+            waited = self._record.epochs_since_best
+            self._reactions.resume(waited, lambda: self.verdict)
+
+    def _restore_best(self) -> None:
+        best, last = self._best.epoch, self.history["epoch"][-1]
+        is_wanted = self.stopped_because or self.verdict.overfitting
+        if is_wanted and best != last:
+            self._best.restore(self.model)
+            self.restored_epoch = best
 
     def _activity(self, data: Probe | ValidationTap) -> float:
         if not self._taps:

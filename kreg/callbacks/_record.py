@@ -22,32 +22,40 @@ class Record:
 
     Attributes:
         history: Dict of a list for each of `COLUMNS`.
+        diverged: Set of the epochs whose validation loss was no number.
     """
 
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {name: [] for name in COLUMNS}
         # Where validation gave NaN or inf, which is not "no validation".
-        self._diverged: set[float] = set()
+        self.diverged: set[int] = set()
 
     def forget_from(self, epoch: int) -> None:
         """Removes the rows of `epoch` and later ones."""
         kept = sum(e < epoch for e in self.history["epoch"])
         for values in self.history.values():
             del values[kept:]
-        self._diverged = {e for e in self._diverged if e < epoch}
+        self.diverged = {e for e in self.diverged if e < epoch}
 
     def add(self, values: Mapping[str, float]) -> None:
         """Adds the row of an epoch; what `values` lacks is NaN."""
         for name, column in self.history.items():
             column.append(values.get(name, math.nan))
         if not math.isfinite(values.get("val_data_loss", 0.0)):
-            self._diverged.add(values["epoch"])
+            self.diverged.add(int(values["epoch"]))
+
+    @property
+    def epochs_since_best(self) -> int:
+        """How many validations came after the lowest validation loss."""
+        losses = self.history["val_data_loss"]
+        finite = [loss for loss in losses if math.isfinite(loss)]
+        return len(finite) - 1 - finite.index(min(finite)) if finite else 0
 
     @property
     def has_validation(self) -> bool:
         """Whether any epoch had a validation."""
         losses = self.history["val_data_loss"]
-        return bool(self._diverged) or not all(map(math.isnan, losses))
+        return bool(self.diverged) or not all(map(math.isnan, losses))
 
     def verdict(self, strengths: Mapping[str, float]) -> Verdict:
         """Returns the judgement of the epochs so far."""
@@ -60,7 +68,7 @@ class Record:
         probe = columns["train_data_loss"]
         return diagnose(
             columns["train_loss"],
-            [math.inf if e in self._diverged else loss for e, loss in rows],
+            [math.inf if e in self.diverged else loss for e, loss in rows],
             epochs=[int(epoch) for epoch in columns["epoch"]],
             probe_loss=None if all(map(math.isnan, probe)) else probe,
             strengths=dict(strengths),

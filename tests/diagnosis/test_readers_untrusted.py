@@ -99,6 +99,17 @@ def test_malformed_files_are_refused(tmp_path, kind):
         read_history(path)
 
 
+@pytest.mark.parametrize(
+    "around", ['{"val_loss": [1, %s]}', '[{"val_loss": %s}]']
+)
+def test_no_depth_is_too_deep(around, tmp_path):
+    path = tmp_path / "a.json"
+    for depth in range(400, 1000, 13):
+        path.write_text(around % ("[" * depth + "]" * depth))
+        with pytest.raises(ValueError, match="argument `path`"):
+            read_histories(path)
+
+
 def test_nothing_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="No training history at"):
         read_history(tmp_path / "nothing.csv")

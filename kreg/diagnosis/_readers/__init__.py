@@ -84,7 +84,10 @@ def read_histories(path: str | os.PathLike) -> dict[str, History]:
     path = pathlib.Path(path)
     if not path.exists():
         raise FileNotFoundError(f"No training history at {os.fspath(path)!r}")
-    found = _read_folder(path) if path.is_dir() else _read_file(path)
+    try:
+        found = _read_folder(path) if path.is_dir() else _read_file(path)
+    except RecursionError:  # JSON that was parsed, but is too deep to look at
+        raise malformed(path, "which is nested too deeply") from None
     if not found:
         raise malformed(path, "which holds no history yet")
     histories: dict[str, History] = {}

@@ -125,4 +125,6 @@ def _step(step, path):
 
 
 def _label(number):
-    return str(int(number)) if isinstance(number, float) else str(number)
+    # Every number was read as a float, and some are not finite.
+    is_whole = isinstance(number, float) and number.is_integer()
+    return f"{number:.0f}" if is_whole else str(number)
