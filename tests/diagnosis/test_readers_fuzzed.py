@@ -3,12 +3,11 @@
 import json
 import os
 
+import hypothesis
+import hypothesis.strategies as st
 import pytest
 
 from kreg.diagnosis import History, read_histories, text_plot
-
-hypothesis = pytest.importorskip("hypothesis")
-st = hypothesis.strategies
 
 # Few, as CI waits for them; HYPOTHESIS_EXAMPLES=20000 to search for long.
 hypothesis.settings.register_profile(
