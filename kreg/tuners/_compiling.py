@@ -17,7 +17,7 @@ AT_MOST = 32
 # On two cores, XLA takes a second to compile the step of a small network of
 # dense layers, and then between half and nine tenths of the time of the same
 # step without it; 1.6 times as long where there is attention.
-_FEWEST_STEPS = 3000
+_FEWEST_STEPS = 2000
 _QUICK = (
     keras.Sequential,
     keras.Model,
