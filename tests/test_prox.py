@@ -205,6 +205,29 @@ def test_group_prox_in_a_metric_of_any_spread(spread):
         assert np.max(np.abs(u[~zero] - expected) / scale) < 1e-5
 
 
+def test_proxes_are_those_of_each_weight():
+    # In one search, which goes on until the slowest group has settled.
+    random = np.random.default_rng(0)
+    for penalty in (R.GroupLasso(0.3), R.SparseGroupLasso(0.1, 0.2), R.L1(0.1)):
+        weights = [
+            random.normal(size=shape).astype("float32")
+            for shape in ((4, 3), (5, 2, 2), (4, 3))
+        ]
+        steps = [
+            (10 ** random.uniform(-spread, spread, w.shape)).astype("float32")
+            for w, spread in zip(weights, (0.1, 1, 6), strict=True)
+        ]
+        alone = map(penalty.prox, weights, steps)
+        for one, other in zip(
+            alone, penalty.proxes(weights, steps), strict=True
+        ):
+            np.testing.assert_allclose(
+                ops.convert_to_numpy(one),
+                ops.convert_to_numpy(other),
+                atol=2e-7,
+            )
+
+
 def test_group_prox_keeps_shapes_of_any_rank():
     w = weight(1, (3, 3, 4, 6))
     for axis, size in ((-1, 1), (-1, 3), (2, 2), (0, 1)):

@@ -378,10 +378,10 @@ def test_the_graph_grows_by_a_fixed_number_of_ops_a_weight():
         return with_prox - ops_of(count, inner())
 
     for inner, penalty, limit in (
-        (lambda: K.SGD(0.1), lambda: R.L1(0.1), 20),
-        (lambda: K.Adam(0.1), lambda: R.L1(0.1), 45),
-        (lambda: K.SGD(0.1), lambda: R.GroupLasso(0.1), 45),
-        (lambda: K.Adam(0.1), lambda: R.GroupLasso(0.1), 280),
+        (lambda: K.SGD(0.1), lambda: R.L1(0.1), 12),
+        (lambda: K.Adam(0.1), lambda: R.L1(0.1), 18),
+        (lambda: K.SGD(0.1), lambda: R.GroupLasso(0.1), 36),
+        (lambda: K.Adam(0.1), lambda: R.GroupLasso(0.1), 80),
     ):
         few, more, most = (added(n, inner, penalty) for n in (2, 4, 8))
         each = (more - few) / 2

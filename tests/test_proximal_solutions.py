@@ -151,13 +151,24 @@ def test_adaptive_lasso_is_a_lasso_of_scaled_inputs():
     check(weights, scaled / factors)
 
 
-def test_groups_of_inputs_satisfy_the_conditions_of_a_minimum():
+# What celer 0.7.4 (BSD-3-Clause, https://github.com/mathurinm/celer) finds for
+# `GroupLasso(groups=2, alpha=0.25 * sqrt(2) / 2, tol=1e-12,
+# fit_intercept=False)` on the same standardized data (scikit-learn's), with a
+# dual gap of 6e-15. Its loss has a 1/2 and its norms no factor.
+CELERS = np.array(
+    [0, 0, 0.25176285, 0.14736082, 0, 0]
+    + [-0.03124163, 0.02387175, 0.17264254, 0.0655845]
+)
+
+
+def test_groups_of_inputs_are_celers_and_satisfy_the_conditions_of_a_minimum():
     # Of mean(square(x w - y)) + strength * sum sqrt(2) * norm(w_g).
     x, y = problems.diabetes()
     strength = 0.25
     penalty = R.GroupLasso(strength, group_size=2)
     for inner in (K.SGD(0.2), K.Adam(0.05)):
         coef = problems.trained(x, y, Proximal(inner, penalty), 400)
+        check(coef, CELERS[:, None])
         gradient = 2 * x.T @ (x @ coef.astype("float64") - y) / len(x)
         groups, slopes = coef.reshape(5, 2), gradient.reshape(5, 2)
         norms = np.linalg.norm(groups, axis=1)

@@ -175,15 +175,21 @@ class Proximal(Outer):
             state.metric.end()
 
     def _take_step(self, updated: set[int], moved: Any) -> None:
-        for variable, penalty in self._state.targets:
-            if id(variable) not in updated:
+        for penalty in self._state.penalties:
+            variables = [
+                variable
+                for variable, chosen in self._state.targets
+                if chosen is penalty and id(variable) in updated
+            ]
+            weights = [
+                ops.stop_gradient(ops.convert_to_tensor(v)) for v in variables
+            ]
+            sizes = [self._state.metric.step_size(v) for v in variables]
+            if not variables:
                 continue
-            w = ops.stop_gradient(ops.convert_to_tensor(variable))
-            size = self._state.metric.step_size(variable)
-            stepped = penalty.prox(w, size)
-            if moved is not None:
-                stepped = ops.where(moved, stepped, w)
-            variable.assign(stepped)
+            stepped = penalty.proxes(weights, sizes)
+            for variable, w, u in zip(variables, weights, stepped, strict=True):
+                variable.assign(u if moved is None else ops.where(moved, u, w))
 
     @property
     def targets(self) -> list[tuple[Any, Penalty]]:

@@ -6,7 +6,7 @@ from keras import ops
 
 from kreg._numerics import cast_like, soft_threshold
 from kreg._registration import register
-from kreg.regularizers._groups import Grouped
+from kreg.regularizers._groups import Grouped, as_tensors
 from kreg.strength import Strength
 
 
@@ -73,21 +73,10 @@ class GroupLasso(Grouped):
         """Returns the penalty of `x`."""
         return ops.multiply(self.strength.effective, self.sum_of_norms(x))
 
-    def prox(self, w: Any, step_size: Any) -> Any:
-        """Returns the `u` that minimizes the penalty near `w`.
-
-        Args:
-            w: Float tensor.
-            step_size: Float or scalar tensor > 0, or a tensor of the shape of
-                `w`: a step size for each weight. For the latter a
-                one-dimensional root is found for each group.
-
-        Returns:
-            Tensor of the shape and dtype of `w`.
-        """
-        w = ops.convert_to_tensor(w)
-        step = cast_like(step_size, w)
-        return self.prox_of_norms(w, step, self.strength.effective)
+    def proxes(self, weights: Any, step_sizes: Any) -> list[Any]:
+        """Returns `prox` of each weight, in one search for all roots."""
+        weights, steps = as_tensors(weights, step_sizes)
+        return self.proxes_of_norms(weights, steps, self.strength.effective)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, with the current strength."""
@@ -156,24 +145,19 @@ class SparseGroupLasso(Grouped):
             ops.multiply(self.group.effective, self.sum_of_norms(x)),
         )
 
-    def prox(self, w: Any, step_size: Any) -> Any:
-        """Returns the `u` that minimizes the penalty near `w`.
+    def proxes(self, weights: Any, step_sizes: Any) -> list[Any]:
+        """Returns `prox` of each weight, in one search for all roots.
 
         The soft threshold of the first term, then the group prox of the
         second: exact, in any diagonal metric.
-
-        Args:
-            w: Float tensor.
-            step_size: Float or scalar tensor > 0, or a tensor of the shape of
-                `w`: a step size for each weight.
-
-        Returns:
-            Tensor of the shape and dtype of `w`.
         """
-        w = ops.convert_to_tensor(w)
-        step = cast_like(step_size, w)
-        w = soft_threshold(w, step * cast_like(self.l1.effective, w))
-        return self.prox_of_norms(w, step, self.group.effective)
+        weights, steps = as_tensors(weights, step_sizes)
+        l1 = self.l1.effective
+        shrunk = [
+            soft_threshold(w, ops.multiply(step, cast_like(l1, w)))
+            for w, step in zip(weights, steps, strict=True)
+        ]
+        return self.proxes_of_norms(shrunk, steps, self.group.effective)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, with the current strengths."""

@@ -1,13 +1,14 @@
 """`Grouped`: penalties on groups of weights, slices along one axis."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from keras import ops
 
 from kreg._numerics import cast_like, safe_norm
 from kreg._validation import check_count, fail
-from kreg.regularizers._group_prox import prox_of_groups
+from kreg.regularizers._group_prox import prox_of_groups, proxes_of_groups
 from kreg.regularizers._penalty import Penalty
 
 
@@ -41,15 +42,45 @@ class Grouped(Penalty):
         factor = self._factor(split.shape, axes)
         return ops.multiply(factor, ops.sum(safe_norm(split, axes)))
 
-    def prox_of_norms(self, w: Any, step: Any, strength: Any) -> Any:
-        """Returns the proximal operator of `strength * sum_of_norms`."""
-        split, axes = self._split(w)
-        if len(step.shape) > 0:
-            step = ops.broadcast_to(step, w.shape)
-            step = ops.reshape(step, split.shape)
-        factor = self._factor(split.shape, axes)
-        strength = ops.multiply(cast_like(strength, w), factor)
-        return ops.reshape(prox_of_groups(split, step, strength, axes), w.shape)
+    def proxes_of_norms(
+        self, weights: Sequence[Any], steps: Sequence[Any], strength: Any
+    ) -> list[Any]:
+        """Returns the proximal operator of `strength * sum_of_norms`.
+
+        Args:
+            weights: Float tensors.
+            steps: Scalar tensors, or tensors of the same shapes.
+            strength: Scalar tensor >= 0.
+        """
+        parts, sizes, strengths, axes = [], [], [], []
+        for w, step in zip(weights, steps, strict=True):
+            part, across = self._split(w)
+            parts.append(part)
+            axes.append(across)
+            is_scalar = len(step.shape) == 0
+            sizes.append(step if is_scalar else ops.reshape(step, part.shape))
+            factor = self._factor(part.shape, across)
+            strengths.append(ops.multiply(cast_like(strength, w), factor))
+        if all(len(step.shape) == 0 for step in steps):
+            found = list(map(prox_of_groups, parts, sizes, strengths, axes))
+        else:
+            found = proxes_of_groups(parts, sizes, strengths, axes)
+        pairs = zip(found, weights, strict=True)
+        return [ops.reshape(u, w.shape) for u, w in pairs]
+
+    def prox(self, w: Any, step_size: Any) -> Any:
+        """Returns the `u` that minimizes the penalty near `w`.
+
+        Args:
+            w: Float tensor.
+            step_size: Float or scalar tensor > 0, or a tensor of the shape of
+                `w`: a step size for each weight. For the latter a
+                one-dimensional root is found for each group.
+
+        Returns:
+            Tensor of the shape and dtype of `w`.
+        """
+        return self.proxes([w], [step_size])[0]
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raises `ValueError` if the groups do not fit weights of `shape`."""
@@ -90,3 +121,15 @@ class Grouped(Penalty):
             "group_size": self.group_size,
             "scale": self.scale,
         }
+
+
+def as_tensors(weights: Any, step_sizes: Any) -> tuple[list[Any], list[Any]]:
+    """Returns both as tensors; a step size that is no scalar is spread out."""
+    tensors = [ops.convert_to_tensor(w) for w in weights]
+    steps = []
+    for w, step in zip(tensors, step_sizes, strict=True):
+        step = cast_like(step, w)
+        if len(step.shape) > 0 and tuple(step.shape) != tuple(w.shape):
+            step = ops.broadcast_to(step, w.shape)
+        steps.append(step)
+    return tensors, steps

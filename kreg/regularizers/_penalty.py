@@ -104,6 +104,18 @@ class Penalty(
             f"Penalty '{type(self).__name__}' has no proximal operator."
         )
 
+    def proxes(self, weights: Any, step_sizes: Any) -> list[Any]:
+        """Returns `prox` of each of several weights.
+
+        This is what `kreg.optimizers.Proximal` calls. A penalty overrides it
+        where it is cheaper to do all at once.
+
+        Args:
+            weights: Sequence of float tensors.
+            step_sizes: Sequence of as many step sizes, as `prox` takes them.
+        """
+        return list(map(self.prox, weights, step_sizes))
+
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raises `ValueError` if weights of `shape` cannot be penalized."""
 
