@@ -205,6 +205,15 @@ def test_group_prox_in_a_metric_of_any_spread(spread):
         assert np.max(np.abs(u[~zero] - expected) / scale) < 1e-5
 
 
+def test_groups_too_small_to_be_squared_are_zero():
+    # What momentum leaves of a dead group's weights, step by step.
+    for size in (1e-18, 1e-22, 1e-30, 1e-40):
+        w = weight(0) * size
+        for step in (1e-3, np.full(w.shape, 1e-3, "float32")):
+            assert not np.any(prox(R.GroupLasso(0.1), w, step))
+            assert not np.any(prox(R.SparseGroupLasso(0.0, 0.1), w, step))
+
+
 def test_proxes_are_those_of_each_weight():
     # In one search, which goes on until the slowest group has settled.
     random = np.random.default_rng(0)

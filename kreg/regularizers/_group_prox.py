@@ -36,8 +36,8 @@ def prox_of_groups(w: Any, step: Any, strength: Any, axes: Any) -> Any:
     """
     threshold = ops.multiply(cast_like(strength, w), step)
     norm = safe_norm(w, axes, keepdims=True)
-    shrunk = ops.subtract(1.0, safe_divide(threshold, norm))
-    return ops.multiply(w, ops.maximum(shrunk, 0.0))
+    left = ops.maximum(ops.subtract(norm, threshold), 0.0)
+    return ops.multiply(w, safe_divide(left, norm))
 
 
 def proxes_of_groups(
@@ -113,7 +113,9 @@ class _Search:
         self.squares = ops.square(ops.divide(w, size))
         self.thresholds = ops.maximum(ops.multiply(step, relative), _FLOOR)
         mean = self._sum(ops.multiply(self.squares, self.thresholds))
-        self.start = ops.maximum(ops.subtract(1.0, mean), 0.0)
+        start = ops.maximum(ops.subtract(1.0, mean), 0.0)
+        # A norm that is zero, of weights whose squares underflow too, is dead.
+        self.start = ops.where(norm > 0, start, ops.zeros_like(norm))
         self.tolerance = _SETTLED[keras.backend.standardize_dtype(w.dtype)]
 
     def advance(self, radius: Any) -> Any:
