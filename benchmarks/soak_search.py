@@ -93,7 +93,7 @@ def note(path, line):
 
 def search(kind, folder, count, population):
     trainer = FakeTrainer(folder / "journal")
-    _search.trainers_of = lambda tuner, positional: [trainer]
+    _search.trainers_of = lambda *_: [trainer]
     tuner = TUNERS[kind](
         count, directory=folder, project_name="p", population=population, seed=1
     )

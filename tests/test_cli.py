@@ -56,7 +56,7 @@ def test_demo(demo):
     for name in names:
         row = rf"^{name} +\d\.\d+ +\d\.\d+ +\d+\.\d % +-?\d\.\d+ +\w.*$"
         assert re.search(row, printed, re.MULTILINE)
-    assert "trial 2 of 2" in printed
+    assert "with L2" in printed
     assert re.search(
         r"Best strengths: (L2 \d\S*|no L2), dropout 0\.\d", printed
     )

@@ -13,7 +13,7 @@ from kreg._demo.table import table
 from kreg.reports._matplotlib import figure_class
 
 EPOCHS = 20
-TRIALS = 8
+TRIALS = 16
 SEEDS = 3
 
 
@@ -29,7 +29,7 @@ def run(
     Args:
         output: String. Directory for the pictures; made if it is not there.
         epochs: Integer >= 1. Epochs of each training. Defaults to `20`.
-        trials: Integer >= 1. Trials of the search. Defaults to `8`.
+        trials: Integer >= 1. Trials of the search. Defaults to `16`.
         seeds: Integer >= 1. Trainings of each variant. Defaults to `3`.
         write: Called with each line of text. Defaults to `print`.
 
@@ -45,7 +45,10 @@ def run(
         variant.name: _train(variant, data, epochs, seeds, write)
         for variant in variants.given(data, epochs)
     }
-    write(f"Searching lambda and rate with KerasTuner, {trials} trials:")
+    write(
+        f"Searching lambda and rate, {trials} trials. The best, by validation "
+        "loss without penalty:"
+    )
     found = variants.search(
         data, epochs, trials, lambda line: write(f"  {line}")
     )

@@ -1,6 +1,7 @@
 """The four ways in which the demo trains its network."""
 
 import math
+import tempfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,15 +10,14 @@ import keras
 from kreg import layers, schedules
 from kreg._demo.data import Data
 from kreg._demo.network import BATCH_SIZE, fit_arguments, network
-from kreg.callbacks import OverfitMonitor
 from kreg.regularizers import L2
-from kreg.tuners import RegularizationSpace
-from kreg.tuners._stock_search import random_search
+from kreg.tuners import RandomSearch, RegularizationSpace
 
 TEXTBOOK_L2 = 1e-4
 TEXTBOOK_RATE = 0.5
 SEARCH_SEED = 0
 STRENGTH = (1e-5, 1e-2)
+SHOWN = 3
 
 
 class Variant(NamedTuple):
@@ -60,25 +60,38 @@ def search(
         data: What to train and validate with.
         epochs: Integer >= 1. Epochs of each trial.
         trials: Integer >= 1.
-        report: Called with a line of text after each trial.
+        report: Called with a line of text for each of the best trials.
 
     Returns:
         `Found`.
     """
-    monitor = OverfitMonitor(train_data=tuple(data.train))
-    best, score, _ = random_search(
-        _build_trial,
-        monitor,
-        trials,
-        SEARCH_SEED,
-        (_Progress(monitor, trials, report),),
-        **fit_arguments(data, epochs),
-    )
+    with tempfile.TemporaryDirectory() as directory:
+        tuner = RandomSearch(
+            _build_from_space,
+            max_trials=trials,
+            seed=SEARCH_SEED,
+            directory=directory,
+        )
+        tuner.search(**fit_arguments(data, epochs), verbose=0)
+        done = [(r.objective, r) for r in tuner.results if r.objective]
+        (best,) = tuner.get_best_hyperparameters()
+    ranked = sorted(done, key=lambda pair: pair[0])
+    for _, result in ranked[:SHOWN]:
+        report(_line(result))
     l2, rate = _values(best)
     variant = Variant(
         f"best of {trials} trials", lambda: _build_from_space(best.copy())
     )
-    return Found(variant, l2, rate, score)
+    return Found(variant, l2, rate, ranked[0][0])
+
+
+def _line(result: Any) -> str:
+    # Both hidden layers have the same strengths: the last of each is shown.
+    last = {p.split("/")[-1]: v for p, v in result.strengths.items()}
+    return (
+        f"{result.objective:.4f} with L2 {last['l2']:.2g}, dropout "
+        f"{last['rate']:.2g}: {result.verdict.status}"
+    )
 
 
 def _fixed(l2: float, rate: float, schedule: Any = None) -> keras.Model:
@@ -86,11 +99,6 @@ def _fixed(l2: float, rate: float, schedule: Any = None) -> keras.Model:
         [L2(l2) for _ in range(2)],
         [layers.ScheduledDropout(rate, schedule) for _ in range(2)],
     )
-
-
-def _build_trial(hp: Any) -> keras.Model:
-    keras.utils.set_random_seed(SEARCH_SEED)  # trials differ in `hp` alone
-    return _build_from_space(hp)
 
 
 def _build_from_space(hp: Any) -> keras.Model:
@@ -104,30 +112,3 @@ def _build_from_space(hp: Any) -> keras.Model:
 def _values(hp: Any) -> tuple[float, float]:
     space = RegularizationSpace(hp.copy(), strength=STRENGTH)
     return space.l2("hidden").l2.value, space.dropout("hidden").rate.value
-
-
-class _Progress(keras.callbacks.Callback):
-    """Reports each trial's best loss; KerasTuner's copies share its state."""
-
-    def __init__(
-        self,
-        monitor: OverfitMonitor,
-        trials: int,
-        report: Callable[[str], None],
-    ):
-        super().__init__()
-        self.monitor = monitor
-        self.trials = trials
-        self.report = report
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "_Progress":
-        return self
-
-    def on_train_end(self, logs: Any = None) -> None:
-        """Reports the trial that has just ended."""
-        runs = self.monitor.runs
-        loss = min(runs[-1].history["val_data_loss"])
-        self.report(
-            f"trial {len(runs)} of {self.trials}: "
-            f"validation loss without penalty {loss:.4f} at best"
-        )

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from kreg.population._forward import Forward, Totals
+from kreg.population._mapping_jax import mapping_for
 from kreg.population._options import Options
 from kreg.population._rows import Rows
 from kreg.population._template import Template
@@ -27,6 +28,7 @@ class Engine:
         self.options = options
         self.forward = Forward(template)
         self.optimizer = template.optimizer
+        self._map = mapping_for(template.model)
         self.traces = 0
         self.weights: list[Any]
         self.state: list[Any]
@@ -168,7 +170,7 @@ class Engine:
 
         seeds = self._seed_axis
         axes = (0, 0, seeds, 0, 0, 0)
-        mapped = jax.vmap(
+        mapped = self._map(
             one, in_axes=(axes, 0 if own_data else None), out_axes=axes
         )
         return mapped(carry, rows if own_data else None)
@@ -188,7 +190,7 @@ class Engine:
 
         axes = ((0, 0, self._seed_axis), 0, 0 if own_data else None)
         index = rows if own_data else None
-        return jax.vmap(one, in_axes=axes)(model, sums, index)
+        return self._map(one, in_axes=axes)(model, sums, index)
 
     def _results_of_all(self, rows: Any) -> dict[str, Any]:
         def one(row: Any) -> Any:
@@ -200,7 +202,7 @@ class Engine:
 
     def _predict_all(self, model: Any, x: Any) -> Any:
         axes = (0, 0, self._seed_axis)
-        return jax.vmap(
+        return self._map(
             lambda weights, state, seeds: self.forward.predict(
                 weights, state, seeds, x
             ),

@@ -1,6 +1,5 @@
 """The stacked program on TensorFlow: one graph that trains all trials."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -10,8 +9,11 @@ import tensorflow as tf
 from kreg.population._forward import Forward, Totals
 from kreg.population._graphs_tensorflow import (
     Batch,
+    Compiled,
     assign,
+    each,
     graph,
+    loosened,
     repeated,
     stack,
     take,
@@ -59,9 +61,12 @@ class Engine:
 
     def _make_steps(self, jit: bool) -> None:
         self.jit = jit
-        # The steps alone: XLA loses what a loop without results assigns.
-        self._train_step = graph(self._train_step_graph, jit_compile=jit)
-        self._test_step = graph(self._test_step_graph, jit_compile=jit)
+        self._train_step = graph(self._train_step_graph)
+        # XLA gets the steps alone: of a loop without results it loses what the
+        # loop assigns. It wants to know the size of a batch, and to compile for
+        # the last, smaller one would take longer than it saves.
+        self._compiled_step = Compiled(self._train_step_graph)
+        self._test_step = graph(self._test_step_graph)
         self._train = graph(self._train_graph)
         self._test = graph(self._test_graph)
 
@@ -75,27 +80,23 @@ class Engine:
 
     def train(self, data: Any, full: Any, rest: Any) -> None:
         """Trains on batches of `data`, given as the rows of each."""
-        self._with_or_without_xla(lambda: self._train(data, full, rest))
-
-    def test(self, data: Any, full: Any, rest: Any) -> None:
-        """Measures batches of `data` at inference."""
-        self._with_or_without_xla(lambda: self._test(data, full, rest))
-
-    def _with_or_without_xla(self, run: Callable[[], None]) -> None:
-        """Runs steps; makes them anew without XLA if it cannot compile them.
-
-        A convolution whose kernels differ by trial is a loop that XLA finds no
-        gradient of. Compiling fails before the first step has changed
-        anything; what fails later is raised.
-        """
+        if self.jit and full is not None:
+            self._compiled_step.trace(data, full[0])
         try:
-            run()
+            self._train(data, full, rest)
         except XLA_ERRORS:
+            # A convolution whose kernels differ by trial is a loop that XLA
+            # finds no gradient of. Compiling fails before the first step has
+            # changed anything; what fails later is raised.
             begun = np.any(self.totals.samples.numpy() > 0)
             if begun or not (self.jit and self.options.jit_is_optional):
                 raise
             self._make_steps(jit=False)
-            run()
+            self._train(data, full, rest)
+
+    def test(self, data: Any, full: Any, rest: Any) -> None:
+        """Measures batches of `data` at inference."""
+        self._test(data, full, rest)
 
     def results(self) -> dict[str, np.ndarray]:
         """Returns the logs of an epoch, one value a trial."""
@@ -158,23 +159,18 @@ class Engine:
     # Graphs.
 
     def _train_graph(self, data: Any, full: Any, rest: Any) -> None:
-        self._each(self._train_step, data, full, rest)
+        if full is not None and self.jit:
+            each(full, lambda rows: self._compiled_step(data, rows))
+        elif full is not None:
+            each(full, lambda rows: self._train_step(data, loosened(rows)))
+        if rest is not None:
+            self._train_step(data, loosened(rest))
 
     def _test_graph(self, data: Any, full: Any, rest: Any) -> None:
-        self._each(self._test_step, data, full, rest)
-
-    def _each(self, step: Any, data: Any, full: Any, rest: Any) -> None:
-        """Takes a step with each batch."""
-
-        def body(index: Any) -> Any:
-            step(data, self._loosened(full[index]))
-            return index + 1
-
         if full is not None:
-            count = tf.shape(full)[0]
-            tf.while_loop(lambda i: i < count, body, (0,))
+            each(full, lambda rows: self._test_step(data, loosened(rows)))
         if rest is not None:
-            step(data, self._loosened(rest))
+            self._test_step(data, loosened(rest))
 
     def _train_step_graph(self, data: Any, rows: Any) -> None:
         self.traces += 1
@@ -229,11 +225,7 @@ class Engine:
 
         def one(row: Any) -> Any:
             mine = take(data, row[5]) if own_data else batch.with_rows(row[5])
-            seeds = row[2]
-            if shared is not None:
-                # XLA maps in a graph of its own, which may return nothing
-                # from outside, as seeds are that no layer has drawn from.
-                seeds = [tf.identity(seed) for seed in shared]
+            seeds = row[2] if shared is None else shared
             loss, new, seeds, metrics, totals = self.forward(
                 row[0], row[1], seeds, row[3], Totals(*row[4]), mine, training
             )
@@ -265,13 +257,3 @@ class Engine:
         assign(self.seeds, seeds)
         assign(self.metrics, metrics)
         assign(self.totals, totals)
-
-    def _loosened(self, rows: Any) -> Any:
-        """Hides the size of a batch, so that all sizes share one trace.
-
-        XLA wants it known, and gets a trace for each size.
-        """
-        if self.jit:
-            return rows
-        shape = [None] * len(rows.shape)
-        return tf.compat.v1.placeholder_with_default(rows, shape)

@@ -46,6 +46,50 @@ def graph(function: Any, **options: Any) -> Any:
     return tf.function(function, autograph=False, **options)
 
 
+class Compiled:
+    """A graph that XLA compiles, traced before.
+
+    While it traces what XLA compiles, TensorFlow gives what it maps a graph of
+    its own. All that goes into such a graph counts as constant for XLA once a
+    gradient is taken, so that it would compile every step anew.
+
+    Args:
+        function: Function of tensors, without results.
+    """
+
+    def __init__(self, function: Any):
+        self._plain = graph(function)
+        self._compiled = graph(self._run, jit_compile=True)
+        self._traced: Any = None
+
+    def trace(self, *arguments: Any) -> None:
+        """Must be called, outside of graphs, before calls of these shapes."""
+        self._traced = self._plain.get_concrete_function(*arguments)
+
+    def __call__(self, *arguments: Any) -> None:
+        self._compiled(*arguments)
+
+    def _run(self, *arguments: Any) -> None:
+        self._traced(*arguments)
+
+
+def each(rows: Any, step: Any) -> None:
+    """Calls `step` with each of the first axis of `rows`, in a loop."""
+
+    def body(index: Any) -> Any:
+        step(rows[index])
+        return index + 1
+
+    count = tf.shape(rows)[0]
+    tf.while_loop(lambda index: index < count, body, (0,))
+
+
+def loosened(rows: Any) -> Any:
+    """Hides the size of a batch, so that all sizes share one trace."""
+    shape = [None] * len(rows.shape)
+    return tf.compat.v1.placeholder_with_default(rows, shape)
+
+
 def vectorized(one: Any, rows: Any) -> Any:
     """Maps a function over the first axis of all tensors in `rows`."""
     # What has no mapped form loops over the trials: slower, same numbers.

@@ -29,15 +29,16 @@ class Options:
 def jit_options(value: bool | str) -> dict[str, bool]:
     """Returns the options of XLA, for the argument `jit_compile`.
 
-    On JAX it always compiles. On a CPU, TensorFlow's XLA makes products of
-    stacked matrices many times slower, so `"auto"` wants a GPU.
+    On JAX it always compiles. On a CPU, compiling takes seconds, and what
+    TensorFlow's XLA makes is quicker for some models and slower for others, so
+    `"auto"` wants a GPU.
     """
-    if not isinstance(value, bool) and value != "auto":
-        fail("jit_compile", '`True`, `False` or `"auto"`', value)
+    if not isinstance(value, bool) and value not in ("auto", "try"):
+        fail("jit_compile", '`True`, `False`, `"try"` or `"auto"`', value)
     if keras.backend.backend() != "tensorflow":
         return {"jit": False}
-    if value != "auto":
-        return {"jit": bool(value)}
+    if isinstance(value, bool):
+        return {"jit": value}
     from kreg.population._devices_tensorflow import has_gpu
 
-    return {"jit": has_gpu(), "jit_is_optional": True}
+    return {"jit": value == "try" or has_gpu(), "jit_is_optional": True}

@@ -47,8 +47,8 @@ class Population:
             of one model.
         seed: Integer. Seed of the order of the samples, and of the model that
             the function builds. Defaults to `0`.
-        jit_compile: Boolean or `"auto"`: on TensorFlow, whether XLA compiles
-            the steps. Defaults to `"auto"`: on a GPU, where XLA can.
+        jit_compile: Boolean, `"try"` (if XLA can) or `"auto"`: whether XLA
+            compiles on TensorFlow. Defaults to `"auto"`: `"try"`, on a GPU.
         programs: Optional `Programs` to share with other populations, so that
             one architecture is traced once; one at a time may be in `fit`.
 

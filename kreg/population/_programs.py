@@ -1,16 +1,22 @@
 """`Programs`: graphs that are traced once and used by many populations."""
 
+import math
 from collections import OrderedDict
 from typing import Any
 
 import keras
 
+from kreg._structure import walk
 from kreg.population._options import Options
 from kreg.population._rows import Rows
 from kreg.population._template import Template
 
 # Architectures whose graphs are kept: those of a search come in turn.
 _TEMPLATES = 8
+
+# A thousand steps with so many weights more in matrices take about as long as
+# compiling anew: two seconds.
+_SPARE_WEIGHTS = 400_000
 
 
 class Programs:
@@ -38,12 +44,13 @@ class Programs:
     def engine(self, template: Template, rows: Rows, options: Options) -> Any:
         """Returns an engine that holds `rows`, and maybe copies of the last.
 
-        One that is up to twice as large serves: compiling costs more than
-        rows that nobody looks at.
+        One that is up to twice as large serves, or a little larger if the
+        model is small: compiling costs more than rows that nobody looks at.
         """
         engines = self._engines.setdefault((template.signature, options), [])
+        most = max(2 * rows.size, rows.size + _spare_rows(template))
         for engine in sorted(engines, key=lambda engine: engine.size):
-            if rows.size <= engine.size <= 2 * rows.size:
+            if rows.size <= engine.size <= most:
                 engine.write(padded(rows, engine.size))
                 return engine
         engine = _engine_class()(template, rows, options)
@@ -60,6 +67,20 @@ def padded(rows: Rows, size: int) -> Rows:
     """Returns `rows` with copies of the last up to `size`."""
     index = [min(i, rows.size - 1) for i in range(size)]
     return rows.take(index)
+
+
+def _spare_rows(template: Template) -> int:
+    """Returns how many rows cost little, by the number of weights.
+
+    A convolution or a recurrent layer uses each weight many times.
+    """
+    layers = [layer for _, layer in walk(template.model)]
+    if any(isinstance(layer, keras.layers.RNN) for layer in layers):
+        return 0
+    if any(len(weight.shape) > 2 for weight in template.weights):
+        return 0
+    weights = sum(math.prod(weight.shape) for weight in template.weights)
+    return _SPARE_WEIGHTS // max(weights, 1)
 
 
 def _engine_class() -> Any:

@@ -43,6 +43,18 @@ class Rows:
         """Returns the rows of some trials."""
         return Rows(**{k: [a[index] for a in v] for k, v in self.lists()})
 
+    def first(self, count: int) -> "Rows":
+        """Returns the first rows; without a copy, where those can be written.
+
+        What comes from JAX cannot.
+        """
+        return Rows(
+            **{
+                k: [np.require(a[:count], requirements="W") for a in v]
+                for k, v in self.lists()
+            }
+        )
+
     def put(self, index: int | Sequence[int], rows: "Rows") -> None:
         """Overwrites the rows of some trials."""
         for (_, mine), (_, theirs) in zip(

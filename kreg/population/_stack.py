@@ -47,8 +47,7 @@ class Stack:
     def read(self) -> Rows:
         """Returns the rows of the trials in training, in their order."""
         if self._host is None:
-            count = range(len(self.active))
-            self._host = self.engine.read().take(list(count))
+            self._host = self.engine.read().first(len(self.active))
         return self._host
 
     def write(self, rows: Rows) -> None:
@@ -99,6 +98,8 @@ class Stack:
         """Returns the weights and the state that were kept, stacked."""
         index = [self._index(t) for t in trials if t not in self._best]
         weights, state = self.engine.kept() if index else ([], [])
+        if len(index) == len(trials):
+            return [a[index] for a in weights], [a[index] for a in state]
         fresh = iter(index)
         chosen = []
         for trial in trials:

@@ -4,12 +4,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import ml_dtypes
 from keras import ops
 
 from kreg._numerics import cast_like, safe_divide, safe_norm
 
 _FLOOR = 1e-9  # of a threshold relative to the group's norm
+# Each step squares the error, so that one as small as the root of the dtype's
+# precision, relative to the radius, has arrived.
+_SETTLED = {
+    "float64": 2.0**-26,
+    "float32": 2.0**-12,
+    "float16": 2.0**-5,
+    "bfloat16": 2.0**-4,
+}
 _MOST_STEPS = 30  # 2 are usual; 10 with step sizes that differ by 1e16
 
 
@@ -109,10 +116,7 @@ class _Search:
         start = ops.maximum(ops.subtract(1.0, mean), 0.0)
         # A norm that is zero, of weights whose squares underflow too, is dead.
         self.start = ops.where(norm > 0, start, ops.zeros_like(norm))
-        # Each step squares the error, so that a step of this size, relative
-        # to the root, has arrived.
-        dtype = keras.backend.standardize_dtype(w.dtype)
-        self.tolerance = float(ml_dtypes.finfo(dtype).eps) ** 0.5
+        self.tolerance = _SETTLED[keras.backend.standardize_dtype(w.dtype)]
 
     def advance(self, radius: Any) -> Any:
         inverse = ops.reciprocal(ops.add(radius, self.thresholds))

@@ -52,6 +52,30 @@ def training_data(fit: Mapping[str, Any]) -> tuple[Any, ...] | None:
     return data
 
 
+def batch_size(fit: Mapping[str, Any]) -> int:
+    """Returns the number of samples of a step."""
+    return int(fit.get("batch_size") or 32)
+
+
+def training_size(fit: Mapping[str, Any]) -> int:
+    """Returns the number of samples to train on, 0 if that is not known."""
+    data = training_data(fit)
+    return 0 if data is None else len(keras.tree.flatten(data)[0])
+
+
+def validation_size(fit: Mapping[str, Any]) -> int | None:
+    """Returns the number of samples to validate with, if it is known."""
+    data = fit.get("validation_data")
+    if data is None:
+        x = fit.get("x")
+        share = fit.get("validation_split") or 0.0
+        count = len(keras.tree.flatten(x)[0]) if share else 0
+        return count - int(count * (1.0 - share)) or None
+    if isinstance(data, (tuple, list)) and _are_arrays(data[0], data[1]):
+        return len(keras.tree.flatten(data[0])[0])
+    return None
+
+
 def a_few_samples(fit: Mapping[str, Any], count: int = 8) -> Any:
     """Returns a small `(x, y)` of NumPy arrays.
 

@@ -14,15 +14,13 @@ from kreg.population._callbacks import needs_batches
 from kreg.population._grouping import grouped
 from kreg.population._memory import trials_that_fit
 from kreg.population._refusal import refuse_model
-from kreg.tuners import _files, _fit_arguments, _snapshot
+from kreg.tuners import _compiling, _files, _fit_arguments, _snapshot
+from kreg.tuners._compiling import AT_MOST
 from kreg.tuners._one_by_one import OneByOne, has_own_fit
 from kreg.tuners._outcomes import outcome_of
 from kreg.tuners._runs import Logs, Outcome, Run
 from kreg.tuners._strengths_of import strengths_of
 
-# More at once is hardly quicker, and a search that learns from its trials
-# learns later.
-_AT_MOST = 32
 _PROBE_SIZE = 1024
 
 # Arguments of `fit` that a population takes.
@@ -54,6 +52,7 @@ class PopulationTrainer:
         hypermodel: `keras_tuner.HyperModel`.
         objective: `keras_tuner.Objective` that says which epoch is the best.
         seed: Integer. Seed of the order of the samples.
+        steps: Integer: about how many steps the search will take.
         fallback: `OneByOne`, for what turns out not to stack.
     """
 
@@ -62,11 +61,13 @@ class PopulationTrainer:
         hypermodel: Any,
         objective: Any,
         seed: int,
+        steps: int,
         fallback: OneByOne,
     ):
         self._hypermodel = hypermodel
         self._objective = objective
         self._seed = seed
+        self._steps = steps
         self._fallback = fallback
         self._programs = Programs()
 
@@ -98,8 +99,9 @@ class PopulationTrainer:
         if population != "auto":
             return int(population)
         if not model.built:
-            return _AT_MOST
-        return trials_that_fit(model, _batch_size(fit), _AT_MOST)
+            return AT_MOST
+        size = _fit_arguments.batch_size(fit)
+        return trials_that_fit(model, size, AT_MOST)
 
     def train(
         self,
@@ -179,6 +181,7 @@ class PopulationTrainer:
         population = Population(
             [run.model for run in runs],
             seed=self._seed,
+            jit_compile=_compiling.xla_for(first.model, self._steps),
             programs=self._programs,
         )
         place = os.path.join(folder, f"{first.name}_of_{len(runs)}.npz")
@@ -212,8 +215,10 @@ class PopulationTrainer:
         data = _fit_arguments.training_data(fit)
         if data is None:
             return None
-        count = len(keras.tree.flatten(data)[0])
-        rows = np.arange(min(count, _PROBE_SIZE))
+        # As many as validate: the gap is hardly more exact for more, and what
+        # is compiled for the validation data serves.
+        most = _fit_arguments.validation_size(fit) or _PROBE_SIZE
+        rows = np.arange(min(len(keras.tree.flatten(data)[0]), most))
         if splits:  # each has rows of its own: those that all train on
             shared = set.intersection(*(set(t.tolist()) for t, _ in splits))
             rows = np.array(sorted(shared), int)[:_PROBE_SIZE]
@@ -254,10 +259,6 @@ class PopulationTrainer:
 def _names(objective: Any) -> list[str]:
     held = getattr(objective, "objectives", None)
     return [o.name for o in held] if held else [objective.name]
-
-
-def _batch_size(fit: Mapping[str, Any]) -> int:
-    return int(fit.get("batch_size") or 32)
 
 
 def _in_short(error: Exception) -> str:

@@ -37,7 +37,7 @@ class Search:
         if tuner.folds is not None:
             count = _folds.check_data(fit, tuner.folds)
             rows = _folds.rows_of_folds(count, tuner.folds, self._oracle.seed)
-        self._trainers = trainers_of(tuner, len(args))
+        self._trainers = trainers_of(tuner, fit, len(args))
         self._factory = RunFactory(tuner, fit, callbacks, rows)
         self._at_once = 1
         if not tuner.has_own_fit:  # else nothing is known before the first run

@@ -4,6 +4,7 @@ import copy
 import functools
 import os
 import random
+import re
 import subprocess
 import sys
 
@@ -240,6 +241,7 @@ import numpy as np
 from kreg.population import Population
 from tests.population import zoo
 import random
+import re
 
 def population():
     random.seed(0)
@@ -398,6 +400,29 @@ def test_xla_trains_the_same():
     for plain, compiled in zip(train(False), train(True), strict=True):
         for key, values in plain.items():
             np.testing.assert_allclose(compiled[key], values, rtol=1e-5)
+
+
+@pytest.mark.backends("tensorflow")
+def test_weights_are_no_constants_for_xla():
+    """Each step would be compiled anew."""
+    import tensorflow as tf
+
+    x, y = zoo.data("dense")
+    models = [zoo.dense(l2=v, rate=0.1) for v in (0.0, 0.1)]
+    programs = kreg.population.Programs()
+    kreg.population.Population(models, jit_compile=True, programs=programs).fit(
+        x, y, **{**FIT, "epochs": 1}
+    )
+    ((engine,),) = programs._engines.values()
+    rows = int(0.6 * len(x))  # not for validation
+    data = (tf.constant(x[:rows]), tf.constant(y[:rows].astype("int32")), None)
+    code = engine._compiled_step._compiled.experimental_get_compiler_ir(
+        data, tf.range(FIT["batch_size"])
+    )(stage="hlo")
+    (_, entry) = code.split("ENTRY")
+    for weight in engine.weights:
+        shape = ",".join(map(str, weight.shape))
+        assert re.search(rf"= f32\[{shape}\]\S* parameter\(", entry)
 
 
 @pytest.mark.backends("tensorflow")

@@ -32,9 +32,7 @@ def objective():
 def waves(monkeypatch):
     """Has searches train by a fake that takes whole waves; lists them."""
     trainer = FakeTrainer()
-    monkeypatch.setattr(
-        _search, "trainers_of", lambda tuner, positional: [trainer]
-    )
+    monkeypatch.setattr(_search, "trainers_of", lambda *_: [trainer])
     return trainer.waves
 
 

@@ -1,0 +1,68 @@
+"""When a search on a CPU has XLA compile."""
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+
+import kreg
+from kreg.tuners import _compiling
+
+layers = keras.layers
+
+
+def sequential(*held):
+    return keras.Sequential([keras.Input((8, 4)), *held, layers.Dense(2)])
+
+
+def test_small_dense_networks_are_compiled_in_long_searches():
+    model = sequential(
+        layers.Flatten(),
+        layers.Dense(4, kernel_regularizer=kreg.regularizers.L2(1e-3)),
+        layers.BatchNormalization(),
+        kreg.layers.ScheduledDropout(0.5),
+    )
+    assert _compiling.xla_for(model, 100_000) == "try"
+    assert _compiling.xla_for(model, 10) == "auto"
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: layers.Conv1D(2, 3),
+        lambda: layers.LSTM(3),
+        lambda: layers.Bidirectional(layers.GRU(3)),
+        lambda: type("Own", (layers.Dense,), {})(3),
+    ],
+)
+def test_others_are_not(layer):
+    assert _compiling.xla_for(sequential(layer()), 100_000) == "auto"
+
+
+def tuner(cls, path, **kwargs):
+    return cls(lambda hp: None, "val_loss", directory=path, **kwargs)
+
+
+def test_steps_of_a_random_search(tmp_path):
+    fit = {"x": np.zeros((100, 2)), "y": np.zeros(100), "batch_size": 30}
+    fit["epochs"] = 5
+    search = tuner(
+        kreg.tuners.RandomSearch,
+        tmp_path,
+        max_trials=40,
+        executions_per_trial=2,
+    )
+    waves = 3  # of 32
+    assert _compiling.steps_of(search, fit) == waves * 5 * 4
+    fit["validation_split"] = 0.5
+    assert _compiling.steps_of(search, fit) == waves * 5 * 2
+    data = {"x": iter([]), "epochs": 5}
+    assert _compiling.steps_of(search, data) == 0
+    assert _compiling.steps_of(search, {**data, "steps_per_epoch": 7}) == 105
+
+
+def test_steps_of_hyperband(tmp_path):
+    search = tuner(kreg.tuners.Hyperband, tmp_path, max_epochs=9, factor=3)
+    assert isinstance(search.oracle, keras_tuner.oracles.HyperbandOracle)
+    fit = {"x": np.zeros((64, 2)), "y": np.zeros(64)}
+    assert _compiling.steps_of(search, fit) == 3 * 9 * 2
