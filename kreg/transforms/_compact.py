@@ -40,6 +40,10 @@ def compact(model: Any, tolerance: float = 0.0, report: bool = False) -> Any:
     It is compiled like the old one; its optimizer begins anew, unless nothing
     was removed. The old model is not changed.
 
+    A penalty makes what it spares smaller too. To win back the accuracy that
+    costs, compile the new model with a plain optimizer and train it for some
+    epochs without the penalty; `examples/compress.py` does.
+
     Args:
         model: Built Sequential or Functional Keras model.
         tolerance: Float >= 0, in the unit of the weights. Weights of this
