@@ -135,10 +135,9 @@ def main(directory=None, epochs=EPOCHS):
     row("with group lasso", sparse, x_test, y_test)
     row("the same, compact", small, x_test, y_test)
     # The penalty left the weights too small: train on without it.
-    rate = decaying(1e-3, len(x), max(epochs // 3, 1))
-    small = trained(
-        small, keras.optimizers.Adam(rate), x, y, max(epochs // 3, 1)
-    )
+    more = max(epochs // 3, 1)
+    rate = decaying(1e-3, len(x), more)
+    small = trained(small, keras.optimizers.Adam(rate), x, y, more)
     row("trained on, without", small, x_test, y_test)
     print(
         f"Largest difference of their outputs: {difference:.0e} of the largest"

@@ -73,7 +73,9 @@ def search(
             directory=directory,
         )
         tuner.search(**fit_arguments(data, epochs), verbose=0)
-        done = [(r.objective, r) for r in tuner.results if r.objective]
+        done = [
+            (r.objective, r) for r in tuner.results if r.objective is not None
+        ]
         (best,) = tuner.get_best_hyperparameters()
     ranked = sorted(done, key=lambda pair: pair[0])
     for _, result in ranked[:SHOWN]:

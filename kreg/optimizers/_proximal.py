@@ -181,12 +181,12 @@ class Proximal(Outer):
                 for variable, chosen in self._state.targets
                 if chosen is penalty and id(variable) in updated
             ]
+            if not variables:
+                continue
             weights = [
                 ops.stop_gradient(ops.convert_to_tensor(v)) for v in variables
             ]
             sizes = [self._state.metric.step_size(v) for v in variables]
-            if not variables:
-                continue
             stepped = penalty.proxes(weights, sizes)
             for variable, w, u in zip(variables, weights, stepped, strict=True):
                 variable.assign(u if moved is None else ops.where(moved, u, w))

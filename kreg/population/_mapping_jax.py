@@ -54,23 +54,15 @@ def looped(
     def run(*arguments: Any) -> Any:
         leaves, structure = jax.tree.flatten(arguments)
         axes = _axes_of_leaves(in_axes, arguments)
+        mapped = [index for index, axis in enumerate(axes) if axis is not None]
 
-        def one(mapped: list[Any]) -> Any:
-            mine = iter(mapped)
-            pairs = zip(leaves, axes, strict=True)
-            full = [
-                leaf if axis is None else next(mine) for leaf, axis in pairs
-            ]
+        def one(rows: list[Any]) -> Any:
+            full = list(leaves)
+            for index, row in zip(mapped, rows, strict=True):
+                full[index] = row
             return function(*jax.tree.unflatten(structure, full))
 
-        results = jax.lax.map(
-            one,
-            [
-                leaf
-                for leaf, axis in zip(leaves, axes, strict=True)
-                if axis is not None
-            ],
-        )
+        results = jax.lax.map(one, [leaves[index] for index in mapped])
         if not isinstance(out_axes, tuple):
             return results
         return tuple(

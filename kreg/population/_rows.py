@@ -39,21 +39,9 @@ class Rows:
         """Whether the random generators of all trials are in one state."""
         return all(np.all(seed == seed[:1]) for seed in self.seeds)
 
-    def take(self, index: Sequence[int] | np.ndarray) -> "Rows":
-        """Returns the rows of some trials."""
+    def take(self, index: Sequence[int] | np.ndarray | slice) -> "Rows":
+        """Returns the rows of some trials; of a slice, without a copy."""
         return Rows(**{k: [a[index] for a in v] for k, v in self.lists()})
-
-    def first(self, count: int) -> "Rows":
-        """Returns the first rows; without a copy, where those can be written.
-
-        What comes from JAX cannot.
-        """
-        return Rows(
-            **{
-                k: [np.require(a[:count], requirements="W") for a in v]
-                for k, v in self.lists()
-            }
-        )
 
     def put(self, index: int | Sequence[int], rows: "Rows") -> None:
         """Overwrites the rows of some trials."""

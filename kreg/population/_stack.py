@@ -47,7 +47,7 @@ class Stack:
     def read(self) -> Rows:
         """Returns the rows of the trials in training, in their order."""
         if self._host is None:
-            self._host = self.engine.read().first(len(self.active))
+            self._host = self.engine.read().take(slice(len(self.active)))
         return self._host
 
     def write(self, rows: Rows) -> None:

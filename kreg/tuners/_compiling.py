@@ -71,6 +71,7 @@ def _epochs_of(tuner: Any, fit: Mapping[str, Any]) -> int:
     oracle = tuner.oracle
     if isinstance(oracle, keras_tuner.oracles.HyperbandOracle):
         brackets = math.floor(math.log(oracle.max_epochs, oracle.factor)) + 1
-        return brackets * oracle.max_epochs
-    runs = (oracle.max_trials or 1) * tuner.executions_per_trial
+        return brackets * oracle.max_epochs * oracle.hyperband_iterations
+    runs_per_trial = tuner.executions_per_trial * (tuner.folds or 1)
+    runs = (oracle.max_trials or 1) * runs_per_trial
     return int(fit.get("epochs") or 1) * math.ceil(runs / AT_MOST)

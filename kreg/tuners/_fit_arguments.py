@@ -66,14 +66,12 @@ def training_size(fit: Mapping[str, Any]) -> int:
 def validation_size(fit: Mapping[str, Any]) -> int | None:
     """Returns the number of samples to validate with, if it is known."""
     data = fit.get("validation_data")
-    if data is None:
-        x = fit.get("x")
-        share = fit.get("validation_split") or 0.0
-        count = len(keras.tree.flatten(x)[0]) if share else 0
-        return count - int(count * (1.0 - share)) or None
-    if isinstance(data, (tuple, list)) and _are_arrays(data[0], data[1]):
-        return len(keras.tree.flatten(data[0])[0])
-    return None
+    if data is not None:
+        is_tuple = isinstance(data, (tuple, list)) and len(data) > 1
+        known = is_tuple and _are_arrays(data[0], data[1])
+        return len(keras.tree.flatten(data[0])[0]) if known else None
+    trained = training_size(fit)
+    return training_size({**fit, "validation_split": 0.0}) - trained or None
 
 
 def a_few_samples(fit: Mapping[str, Any], count: int = 8) -> Any:

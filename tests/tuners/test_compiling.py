@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import kreg
-from kreg.tuners import _compiling
+from kreg.tuners import _compiling, _fit_arguments
 
 layers = keras.layers
 
@@ -66,3 +66,14 @@ def test_steps_of_hyperband(tmp_path):
     assert isinstance(search.oracle, keras_tuner.oracles.HyperbandOracle)
     fit = {"x": np.zeros((64, 2)), "y": np.zeros(64)}
     assert _compiling.steps_of(search, fit) == 3 * 9 * 2
+
+
+def test_size_of_the_validation_data():
+    size = _fit_arguments.validation_size
+    x, y = np.zeros((10, 2)), np.zeros(10)
+    assert size({"x": x, "y": y, "validation_data": (x[:3], y[:3])}) == 3
+    assert size({"x": x, "y": y, "validation_data": ({"a": x[:4]}, y)}) == 4
+    assert size({"x": x, "y": y, "validation_split": 0.25}) == 3  # 7 train
+    assert size({"x": x, "y": y}) is None
+    assert size({"x": x, "y": y, "validation_data": (x,)}) is None
+    assert size({"x": x, "y": y, "validation_data": iter([])}) is None
