@@ -9,6 +9,7 @@ from keras import ops
 
 from kreg._structure import walk
 from kreg._validation import check_count, check_layer, fail
+from kreg.layers._seeds import seed_states
 from kreg.layers._substitution import call_with
 
 
@@ -88,7 +89,7 @@ class _Sampler(keras.Model):
 
     def call(self, inputs: Any) -> Any:
         """Draws the samples, keeping running sums alone."""
-        seeds = _seed_states(self.model)
+        seeds = seed_states(self.model)
         start = self.seed_generator.next()
         states = [
             ops.convert_to_tensor(seed) + ops.cast(start, seed.dtype)
@@ -133,12 +134,6 @@ class _Sampler(keras.Model):
         stddev = [ops.sqrt(q / (self.samples - 1)) for q in squares]
         pack = keras.tree.pack_sequence_as
         return pack(structure[0], mean), pack(structure[0], stddev)
-
-
-def _seed_states(model: Any) -> list[Any]:
-    """The states of the random generators: all variables but the weights."""
-    weights = {id(v) for v in model.weights}
-    return [v for v in model.variables if id(v) not in weights]
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from kreg._registration import register
 from kreg._validation import check_layer
 from kreg.layers._masks import uniform_mask
 from kreg.layers._noise import Noise
+from kreg.layers._seeds import call_per_replica
 
 
 @register
@@ -85,8 +86,10 @@ class ScheduledAugmentation(Noise):
         left, _ = uniform_mask(
             (shape[0], *(1 for _ in shape[1:])), self.rate.effective, self.draws
         )
-        changed = ops.cast(self.layer(inputs, training=True), inputs.dtype)
-        return ops.where(left, inputs, changed)
+        changed = call_per_replica(
+            self.layer, lambda: self.layer(inputs, training=True)
+        )
+        return ops.where(left, inputs, ops.cast(changed, inputs.dtype))
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, with the current rate."""

@@ -1,51 +1,95 @@
 """Two devices: one count a global step, a different mask on each."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
 import pytest
 
-MODEL = """
+ROOT = pathlib.Path(__file__).parents[2]
+
+CHECK = """
+import contextlib, warnings
 import keras, kreg, numpy as np
+from tests.backends import compile_quickly
+from tests.layers.test_noise import MIXERS, NOISE, WRAPPERS
+
+compile_quickly()
+NOISY = {row.cls.__name__: (row.make, row.input_shape, row.call)
+         for row in NOISE}
+call = NOISY["ScheduledDropout"][-1]
+NOISY["FeatureGate"] = (
+    lambda: kreg.layers.FeatureGate(open_probability=0.5, seed=1), (6,), call
+)
+NOISY["ScheduledAugmentation"] = (  # at rate 1 the layer of Keras draws alone
+    lambda: kreg.layers.ScheduledAugmentation(
+        keras.layers.RandomErasing((1.0, 1.0), value_range=(0, 1)), 1.0
+    ),
+    (8, 8, 3),
+    call,
+)
 
 class Always(keras.Model):  # noisy in predict, too
     def __init__(self, noise):
         super().__init__()
         self.noise = noise
-        self.dense = keras.layers.Dense(400, kernel_initializer="identity")
 
-    def call(self, x):
-        return self.dense(self.noise(x, training=True))
-
-def ones():
-    return keras.layers.Dense(
-        400, kernel_initializer="identity", use_bias=False
-    )
-
-MAKERS = {
-    "dropout": lambda: kreg.layers.ScheduledDropout(0.5, seed=1),
-    "alpha": lambda: kreg.layers.ScheduledAlphaDropout(0.5, seed=1),
-    "gaussian": lambda: kreg.layers.ScheduledGaussianNoise(1.0, seed=1),
-    "connect": lambda: kreg.layers.WeightNoise(ones(), 1.0, seed=1),
-}
+    def call(self, inputs):
+        return {
+            name: NOISY[name][-1](layer, inputs[name], training=True)
+            for name, layer in self.noise.items()
+        }
 
 def check(strategy=None):
-    import contextlib
-    x = np.ones((8, 400), "float32")
-    for name, make in MAKERS.items():
-        with strategy.scope() if strategy else contextlib.nullcontext():
-            model = Always(make())
-            model.compile(keras.optimizers.SGD(0.0), "mse")
-        layer = model.noise
-        model.fit(x, x, batch_size=4, epochs=3, verbose=0)
+    scope = strategy.scope if strategy else contextlib.nullcontext
+    random = np.random.default_rng(0)
+    x = {
+        name: random.normal(size=(8, *shape)).astype("float32")
+        for name, (_, shape, _) in NOISY.items()
+    }
+    with scope():
+        noise = {name: make() for name, (make, _, _) in NOISY.items()}
+        for layer in noise.values():
+            layer.name = "noise_of_" + type(layer).__name__
+        inputs = {n: keras.Input(s, name=n) for n, (_, s, _) in NOISY.items()}
+        outputs = [
+            keras.layers.Flatten()(NOISY[n][-1](noise[n], inputs[n]))
+            for n in NOISY
+        ]
+        outputs = keras.layers.Dense(1)(keras.layers.Concatenate()(outputs))
+        model = keras.Model(inputs, outputs)
+        model.compile(keras.optimizers.SGD(0.0), "mse")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*jit_compile=False")  # mixers
+        model.fit(x, np.zeros((8, 1)), batch_size=4, epochs=3, verbose=0)
+    for name, layer in noise.items():
         assert layer.step == 6, (name, layer.step)
-        y = model.predict(x[:4], batch_size=4, verbose=0)
-        first, second = y[:2], y[2:]  # one half on each device
+    with scope():
+        always = Always(noise)
+        always.compile()
+    # The same samples on each device.
+    twice = {n: np.concatenate([v, v]) for n, v in x.items()}
+    y = always.predict(twice, batch_size=16, verbose=0)
+    for name in NOISY:
         # On JAX a step makes one noisy copy of a weight, for all devices.
-        if strategy or name != "connect":
-            assert np.abs(first - second).max() > 0.1, name
+        if strategy or not isinstance(noise[name], WRAPPERS):
+            assert np.abs(y[name][:8] - y[name][8:]).max() > 0.1, name
+    check_mixed(scope)
     print("good")
+
+def check_mixed(scope):
+    y = np.eye(3)[np.arange(8) % 3]
+    x = np.tile(y[:, None, None], (1, 4, 4, 1))  # what its label says
+    for cls in MIXERS:
+        with scope():
+            mixing = cls(1.0, seed=1)
+            inner = keras.layers.GlobalAveragePooling2D()
+            model = kreg.models.Mixed(inner, mixing)
+            model.compile("sgd", "mse")
+        loss = model.fit(x, y, batch_size=4, verbose=0).history["loss"][0]
+        assert mixing.step == 2, (cls, mixing.step)
+        assert loss < 0.05, (cls, loss)  # unmixed labels: 0.1 and more
 """
 
 TENSORFLOW = """
@@ -77,6 +121,7 @@ def run(code):
         capture_output=True,
         text=True,
         env=environment,
+        cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.strip().endswith("good")
@@ -84,9 +129,9 @@ def run(code):
 
 @pytest.mark.backends("tensorflow")
 def test_mirrored_strategy():
-    run(MODEL + TENSORFLOW)
+    run(CHECK + TENSORFLOW)
 
 
 @pytest.mark.backends("jax")
 def test_data_parallel():
-    run(MODEL + JAX)
+    run(CHECK + JAX)
