@@ -108,13 +108,26 @@ def check_layer(value: Any, name: str) -> None:
 
 def check_float_tensor(value: Any, name: str) -> None:
     """Raises `ValueError` unless `value` is a dense tensor of floats."""
+    kind = type(value).__name__
+    if not hasattr(value, "dtype"):  # a list of tensors, or a dict
+        raise ValueError(
+            f"Invalid value for argument `{name}`. Expected a dense tensor of "
+            f"floats. Received: {name} of type {kind}"
+        )
     dtype = keras.backend.standardize_dtype(value.dtype)
     if keras.backend.is_float_dtype(dtype) and not _is_ragged_or_sparse(value):
         return
     raise ValueError(
         f"Invalid value for argument `{name}`. Expected a dense tensor of "
-        f"floats. Received: {name} of dtype {dtype} (of type "
-        f"{type(value).__name__})"
+        f"floats. Received: {name} of dtype {dtype} (of type {kind})"
+    )
+
+
+def may_be_equal(shape: Any, other: Any) -> bool:
+    """Tells whether two shapes agree where both are known."""
+    return len(shape) == len(other) and all(
+        a is None or b is None or a == b
+        for a, b in zip(shape, other, strict=True)
     )
 
 

@@ -89,3 +89,10 @@ def test_it_keeps_the_inputs_that_matter():
     assert history["val_data_loss"][-1] == pytest.approx(
         history["val_loss"][-1], rel=1e-5
     )
+
+
+def test_an_unknown_number_of_features_is_refused():
+    sentence = r"a known number of features .* of shape \(None, 4, None\)"
+    with pytest.raises(ValueError, match=sentence):
+        FeatureGate()(keras.Input((4, None)))
+    assert FeatureGate()(keras.Input((None, 4))).shape == (None, None, 4)

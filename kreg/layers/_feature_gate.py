@@ -58,8 +58,8 @@ class FeatureGate(NoiseState, keras.layers.Layer):
         Tensor of the shape and dtype of `inputs`.
 
     Raises:
-        ValueError: If `strength` or `open_probability` is out of range, or
-            the schedule leaves [0, 1].
+        ValueError: If `strength` or `open_probability` is out of range, the
+            schedule leaves [0, 1], or the number of features is unknown.
 
     Example:
 
@@ -102,6 +102,12 @@ class FeatureGate(NoiseState, keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         """Creates the weight of each feature's gate."""
+        if not input_shape or input_shape[-1] is None:
+            raise ValueError(
+                "Invalid value for argument `inputs`. Expected a known number "
+                "of features along the last axis. Received: inputs of shape "
+                f"{tuple(input_shape)}"
+            )
         logit = math.log(self.open_probability / (1 - self.open_probability))
         self.log_alpha = self.add_weight(
             name="log_alpha",
@@ -144,6 +150,11 @@ class FeatureGate(NoiseState, keras.layers.Layer):
         gates = self._random_gates(ops.shape(inputs))
         self.counter.advance()
         return ops.multiply(inputs, ops.cast(gates, inputs.dtype))
+
+    def compute_output_spec(self, inputs: Any, training: Any = None) -> Any:
+        """Returns what a symbolic call returns, or raises as `call` does."""
+        check_float_tensor(inputs, "inputs")
+        return super().compute_output_spec(inputs, training=training)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Returns `input_shape`."""

@@ -34,9 +34,7 @@ class NoisyWeights(NoiseState, keras.layers.Wrapper):
     ):
         check_layer(layer, "layer")
         super().__init__(layer, **kwargs)
-        if isinstance(weights, str):
-            weights = (weights,)
-        self.weight_names = None if weights is None else tuple(weights)
+        self.weight_names = _check_names(weights)
         self.supports_masking = layer.supports_masking
         self._passes_mask = "mask" in inspect.signature(layer.call).parameters
 
@@ -45,11 +43,13 @@ class NoisyWeights(NoiseState, keras.layers.Wrapper):
         super().build(input_shape)
         if not self.layer.weights:
             fail("layer", "a layer with weights", self.layer)
-        if not self._disturbed():
-            names = sorted({v.name for v in self.layer.weights})
+        names = {v.name for v in self.layer.weights}
+        unknown = set(self.weight_names or ()) - names
+        if unknown or not self._disturbed():
             fail(
                 "weights",
-                f"names of weights of the wrapped layer, which are {names}",
+                "names of weights of the wrapped layer, which are "
+                f"{sorted(names)}",
                 self.weight_names,
             )
 
@@ -117,3 +117,15 @@ class NoisyWeights(NoiseState, keras.layers.Wrapper):
             **super().get_config(),
             "weights": None if names is None else list(names),
         }
+
+
+def _check_names(names: Any) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    if isinstance(names, str):
+        return (names,)
+    if not isinstance(names, Sequence) or not all(
+        isinstance(name, str) for name in names
+    ):
+        fail("weights", "a string, a sequence of strings or None", names)
+    return tuple(names)

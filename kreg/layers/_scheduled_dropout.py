@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kreg._registration import register
-from kreg._validation import fail
+from kreg._validation import fail, may_be_equal
 from kreg.layers._dropping import Dropping
 from kreg.layers._masks import bit_mask
 
@@ -103,6 +103,21 @@ class ScheduledDropout(Dropping):
             for size, fixed in zip(shape, self.noise_shape, strict=True)
         )
 
+    def check_inputs(self, inputs: Any) -> None:
+        """Raises `ValueError` unless `noise_shape` fits the inputs."""
+        super().check_inputs(inputs)
+        if self.noise_shape is None:
+            return
+        shape = tuple(inputs.shape)
+        # Another size of batch matters only where a mask is drawn.
+        free = (None, *(None if n == 1 else n for n in self.noise_shape[1:]))
+        if not may_be_equal(shape, free):
+            fail(
+                "noise_shape",
+                f"a shape that broadcasts to that of the inputs, {shape}",
+                self.noise_shape,
+            )
+
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, with the current rate."""
         return {**super().get_config(), "noise_shape": self.noise_shape}
@@ -114,7 +129,7 @@ def _check_noise_shape(
     if shape is None:
         return None
     if not isinstance(shape, (list, tuple)) or not all(
-        size is None or (isinstance(size, int) and size > 0) for size in shape
+        size is None or (type(size) is int and size > 0) for size in shape
     ):
         fail(
             "noise_shape",

@@ -198,5 +198,11 @@ def test_layers_without_such_weights_are_refused():
         DropConnect(keras.layers.ReLU(), 0.5).build((None, 3))
     with pytest.raises(ValueError, match="names of weights .* 'kernel'"):
         DropConnect(keras.layers.Dense(2), 0.5, weights="w").build((None, 3))
+    both = DropConnect(keras.layers.Dense(2), 0.5, weights=["kernel", "w"])
+    with pytest.raises(ValueError, match="names of weights .* 'kernel'"):
+        both.build((None, 3))
+    for wrong in (3, ["kernel", 3]):
+        with pytest.raises(ValueError, match="a string, a sequence of strings"):
+            WeightNoise(keras.layers.Dense(2), 0.5, weights=wrong)
     with pytest.raises(TypeError, match="Expected a Keras 3 layer"):
         DropConnect("dense", 0.5)

@@ -87,7 +87,25 @@ def test_noise_shape_shares_the_mask_along_an_axis(noise_shape, axis):
     assert 0 < (y == 0).mean() < 1
 
 
-@pytest.mark.parametrize("wrong", [3, (None, 0), (None, "a"), "ab"])
+@pytest.mark.parametrize("shape", [(None, 1), (None, 1, 1, 1), (None, 4, 7)])
+def test_a_noise_shape_that_does_not_fit_the_inputs_is_refused(shape):
+    sentence = r"a shape that broadcasts to that of the inputs, \({}, 6, 7\)"
+    with pytest.raises(ValueError, match=sentence.format(2)):
+        Dropout(0.5, noise_shape=shape)(np.ones((2, 6, 7), "float32"))
+    with pytest.raises(ValueError, match=sentence.format("None")):
+        Dropout(0.5, noise_shape=shape)(keras.Input((6, 7)))
+
+
+def test_a_noise_shape_with_the_size_of_a_batch_infers_on_any():
+    layer = Dropout(0.5, noise_shape=(4, 1))
+    mask = dropped(layer, np.ones((4, 30), "float32"))
+    np.testing.assert_array_equal(mask, mask[:, :1] + np.zeros_like(mask))
+    assert layer(np.ones((3, 30), "float32")).shape == (3, 30)
+
+
+@pytest.mark.parametrize(
+    "wrong", [3, (None, 0), (None, "a"), "ab", (None, True)]
+)
 def test_a_wrong_noise_shape_is_refused(wrong):
     with pytest.raises(ValueError, match="Invalid value for argument `noise_"):
         Dropout(0.5, noise_shape=wrong)
