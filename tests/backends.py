@@ -106,3 +106,42 @@ def number_of_ops(function):
 
     graph = tf.function(function).get_concrete_function().graph
     return len(graph.get_operations())
+
+
+def operations(function, *inputs):
+    """The names of all that `function` would execute, however deep."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        graph = tf.function(function).get_concrete_function(*inputs).graph
+        definition = graph.as_graph_def()
+        bodies = [f.node_def for f in definition.library.function]
+        return {n.op for nodes in (definition.node, *bodies) for n in nodes}
+    if BACKEND == "jax":
+        import jax
+
+        return _primitives(jax.make_jaxpr(function)(*inputs).jaxpr)
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    names = set()
+
+    class Recorder(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            names.add(str(function))
+            return function(*args, **(kwargs or {}))
+
+    with Recorder():
+        function(*inputs)
+    return names
+
+
+def _primitives(jaxpr):
+    names = set()
+    for equation in jaxpr.eqns:
+        names.add(equation.primitive.name)
+        for value in equation.params.values():
+            for part in value if isinstance(value, (list, tuple)) else [value]:
+                inner = getattr(part, "jaxpr", part)
+                if hasattr(inner, "eqns"):
+                    names |= _primitives(inner)
+    return names

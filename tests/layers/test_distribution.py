@@ -10,25 +10,14 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 
 CHECK = """
-import contextlib, warnings
+import contextlib
 import keras, kreg, numpy as np
 from tests.backends import compile_quickly
-from tests.layers.test_noise import MIXERS, NOISE, WRAPPERS
+from tests.layers.all_noise import (
+    BRANCHES, MIXERS, WRAPPERS, data_of_all, model_of_all
+)
 
 compile_quickly()
-NOISY = {row.cls.__name__: (row.make, row.input_shape, row.call)
-         for row in NOISE}
-call = NOISY["ScheduledDropout"][-1]
-NOISY["FeatureGate"] = (
-    lambda: kreg.layers.FeatureGate(open_probability=0.5, seed=1), (6,), call
-)
-NOISY["ScheduledAugmentation"] = (  # at rate 1 the layer of Keras draws alone
-    lambda: kreg.layers.ScheduledAugmentation(
-        keras.layers.RandomErasing((1.0, 1.0), value_range=(0, 1)), 1.0
-    ),
-    (8, 8, 3),
-    call,
-)
 
 class Always(keras.Model):  # noisy in predict, too
     def __init__(self, noise):
@@ -37,32 +26,16 @@ class Always(keras.Model):  # noisy in predict, too
 
     def call(self, inputs):
         return {
-            name: NOISY[name][-1](layer, inputs[name], training=True)
+            name: BRANCHES[name][-1](layer, inputs[name], training=True)
             for name, layer in self.noise.items()
         }
 
 def check(strategy=None):
     scope = strategy.scope if strategy else contextlib.nullcontext
-    random = np.random.default_rng(0)
-    x = {
-        name: random.normal(size=(8, *shape)).astype("float32")
-        for name, (_, shape, _) in NOISY.items()
-    }
+    x = data_of_all()
     with scope():
-        noise = {name: make() for name, (make, _, _) in NOISY.items()}
-        for layer in noise.values():
-            layer.name = "noise_of_" + type(layer).__name__
-        inputs = {n: keras.Input(s, name=n) for n, (_, s, _) in NOISY.items()}
-        outputs = [
-            keras.layers.Flatten()(NOISY[n][-1](noise[n], inputs[n]))
-            for n in NOISY
-        ]
-        outputs = keras.layers.Dense(1)(keras.layers.Concatenate()(outputs))
-        model = keras.Model(inputs, outputs)
-        model.compile(keras.optimizers.SGD(0.0), "mse")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*jit_compile=False")  # mixers
-        model.fit(x, np.zeros((8, 1)), batch_size=4, epochs=3, verbose=0)
+        model, noise = model_of_all(0.0)
+    model.fit(x, np.zeros((8, 1)), batch_size=4, epochs=3, verbose=0)
     for name, layer in noise.items():
         assert layer.step == 6, (name, layer.step)
     with scope():
@@ -71,9 +44,9 @@ def check(strategy=None):
     # The same samples on each device.
     twice = {n: np.concatenate([v, v]) for n, v in x.items()}
     y = always.predict(twice, batch_size=16, verbose=0)
-    for name in NOISY:
+    for name, layer in noise.items():
         # On JAX a step makes one noisy copy of a weight, for all devices.
-        if strategy or not isinstance(noise[name], WRAPPERS):
+        if strategy or not isinstance(layer, WRAPPERS):
             assert np.abs(y[name][:8] - y[name][8:]).max() > 0.1, name
     check_mixed(scope)
     print("good")
