@@ -6,10 +6,12 @@ import keras
 from keras import ops
 
 from kreg._registration import register
-from kreg._validation import check_layer
+from kreg._validation import check_layer, fail, may_be_equal
 from kreg.layers._masks import uniform_mask
 from kreg.layers._noise import Noise
 from kreg.layers._seeds import call_per_replica
+
+_MIXERS = (keras.layers.MixUp, keras.layers.CutMix)
 
 
 @register
@@ -49,7 +51,8 @@ class ScheduledAugmentation(Noise):
 
     Raises:
         TypeError: If `layer` is no Keras 3 layer.
-        ValueError: If `rate` is outside [0, 1].
+        ValueError: If `rate` is outside [0, 1], or the layer mixes samples or
+            changes their shape.
 
     Example:
 
@@ -72,13 +75,22 @@ class ScheduledAugmentation(Noise):
         if isinstance(layer, dict):
             layer = keras.saving.deserialize_keras_object(layer)
         check_layer(layer, "layer")
+        if isinstance(layer, _MIXERS):
+            fail(
+                "layer",
+                "a layer that leaves labels as they are",
+                layer,
+                f"Use kreg.layers.Scheduled{type(layer).__name__} instead",
+            )
         self.layer = layer
         self.rate = self.new_strength("rate", rate, 1.0)
+        self.built = bool(layer.built)
 
     def build(self, input_shape: Any) -> None:
         """Builds the wrapped layer."""
         if not self.layer.built:
             self.layer.build(input_shape)
+        self.built = True
 
     def add_noise(self, inputs: Any) -> Any:
         """Returns `inputs` with some of the samples augmented."""
@@ -89,6 +101,13 @@ class ScheduledAugmentation(Noise):
         changed = call_per_replica(
             self.layer, lambda: self.layer(inputs, training=True)
         )
+        if not may_be_equal(changed.shape, inputs.shape):
+            fail(
+                "layer",
+                "a layer that keeps the shape of its inputs, here "
+                f"{tuple(inputs.shape)}",
+                self.layer,
+            )
         return ops.where(left, inputs, ops.cast(changed, inputs.dtype))
 
     def get_config(self) -> dict[str, Any]:

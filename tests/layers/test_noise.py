@@ -485,3 +485,55 @@ def test_augmentation_acts_on_its_share_of_the_samples():
     assert abs(share - 0.3) < 5 * np.sqrt(0.3 * 0.7 / 2000)
     with pytest.raises(TypeError, match="Expected a Keras 3 layer"):
         kreg.layers.ScheduledAugmentation("erase", 0.3)
+
+
+class Halved(keras.layers.Layer):
+    """An augmentation with a weight, which is made in `build`."""
+
+    def build(self, input_shape):
+        self.half = self.add_weight(
+            shape=(), initializer=keras.initializers.Constant(0.5)
+        )
+
+    def call(self, inputs, training=None):
+        return inputs * self.half
+
+
+def test_augmentation_builds_its_layer_before_it_trains():
+    layer = kreg.layers.ScheduledAugmentation(Halved(trainable=False), 1.0)
+    dense = keras.layers.Dense(3, kernel_initializer="identity")
+    model = keras.Sequential([keras.Input((3,)), layer, dense])
+    model.compile("sgd", "mse")
+    x = np.ones((4, 3), "float32")
+    assert model.fit(x, x / 2, verbose=0).history["loss"] == [0.0]
+
+
+def test_augmentation_refuses_what_changes_labels_or_shapes():
+    for layer, name in (
+        (keras.layers.MixUp(), "ScheduledMixUp"),
+        (keras.layers.CutMix(), "ScheduledCutMix"),
+    ):
+        with pytest.raises(ValueError, match=f"Use kreg.layers.{name} instead"):
+            kreg.layers.ScheduledAugmentation(layer, 0.5)
+    crop = kreg.layers.ScheduledAugmentation(keras.layers.RandomCrop(2, 2), 0.5)
+    with pytest.raises(ValueError, match="Expected a layer that keeps the sha"):
+        crop(np.ones((2, 4, 4, 3), "float32"), training=True)
+
+
+class Forgetful(keras.layers.Layer):
+    """An augmentation whose graph does not know the size of the batch."""
+
+    def call(self, inputs, training=None):
+        import tensorflow as tf
+
+        return tf.boolean_mask(-inputs, inputs[:, 0] < np.inf)
+
+
+@pytest.mark.backends("tensorflow")
+def test_augmentation_may_forget_shapes():
+    import tensorflow as tf
+
+    layer = kreg.layers.ScheduledAugmentation(Forgetful(), 1.0)
+    x = tf.ones((4, 3))
+    run = tf.function(lambda x: layer(x, training=True))
+    np.testing.assert_array_equal(array(run(x)), -x)
