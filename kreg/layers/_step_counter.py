@@ -21,6 +21,9 @@ class StepCounter:
 
     def __init__(self, owner: Any, calls_per_step: int = 1):
         self.calls_per_step = check_count(calls_per_step, "calls_per_step")
+        # Without aggregation each replica of `tf.distribute` counts alike in
+        # a copy of its own. With it they would wait for each other amid the
+        # model, where Keras has one list for the losses of them all.
         self.calls = owner.add_weight(
             name="step",
             shape=(),
@@ -28,7 +31,6 @@ class StepCounter:
             initializer="zeros",
             trainable=False,
             autocast=False,
-            aggregation="only_first_replica",
         )
 
     def read(self) -> Any:

@@ -49,7 +49,32 @@ def check(strategy=None):
         if strategy or not isinstance(layer, WRAPPERS):
             assert np.abs(y[name][:8] - y[name][8:]).max() > 0.1, name
     check_mixed(scope)
+    kernels = trained_with_losses(scope)
+    keras.distribution.set_distribution(None)
+    np.testing.assert_allclose(
+        kernels, trained_with_losses(contextlib.nullcontext), rtol=1e-5
+    )
     print("good")
+
+def trained_with_losses(scope):
+    # Losses that layers add must reach the gradient of each device.
+    def ones(**arguments):
+        return keras.layers.Dense(6, kernel_initializer="ones", **arguments)
+
+    with scope():
+        layers = [
+            kreg.layers.DropConnect(
+                ones(activity_regularizer=keras.regularizers.L1(0.1)), 0.0
+            ),
+            kreg.layers.ScheduledPenalty(
+                ones(), kreg.regularizers.L2(0.1), kreg.schedules.Ramp(4)
+            ),
+        ]
+        model = keras.Sequential([keras.Input((6,)), *layers])
+        model.compile(keras.optimizers.SGD(0.001), "mse")
+    x = np.random.default_rng(0).normal(size=(16, 6)).astype("float32")
+    model.fit(x, x, batch_size=8, epochs=2, verbose=0, shuffle=False)
+    return [keras.ops.convert_to_numpy(l.layer.kernel) for l in layers]
 
 def check_mixed(scope):
     y = np.eye(3)[np.arange(8) % 3]
