@@ -167,7 +167,8 @@ class Strength:
         Returns:
             Scalar float32 tensor.
         """
-        value = ops.convert_to_tensor(self.variable)
+        # A conversion would be the variable itself, on TensorFlow and Torch.
+        value = ops.copy(self.variable)
         if self.schedule is None or step is None:
             return value
         profile = ops.cast(self.schedule(ops.maximum(step, 0)), "float32")

@@ -79,6 +79,15 @@ def test_effective_is_value_times_schedule():
     assert layer.rate.value == 0.8
 
 
+def test_effective_is_a_tensor_that_an_assignment_does_not_change():
+    layer = holder(0.5)
+    before = layer.rate.effective
+    assert not isinstance(before, keras.Variable)
+    layer.rate = 0.25
+    assert float(before) == 0.5
+    assert float(layer.rate.effective) == 0.25
+
+
 def test_effective_is_clipped_where_a_schedule_leaves_its_range():
     class Wild(keras.optimizers.schedules.LearningRateSchedule):
         def __call__(self, step):

@@ -38,6 +38,8 @@ def check(strategy=None):
     model.fit(x, np.zeros((8, 1)), batch_size=4, epochs=3, verbose=0)
     for name, layer in noise.items():
         assert layer.step == 6, (name, layer.step)
+        for strength in kreg.strengths(layer).values():
+            assert float(strength.effective) > 0
     with scope():
         always = Always(noise)
         always.compile()
