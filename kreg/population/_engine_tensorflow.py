@@ -56,16 +56,20 @@ class Engine:
         )
         self.traces = 0
         self._results = graph(self._results_graph)
+        self._keep = graph(self._keep_graph)
         self._predict = graph(self._predict_graph, reduce_retracing=True)
         self._make_steps(options.jit)
 
     def _make_steps(self, jit: bool) -> None:
         self.jit = jit
+        # What XLA compiles whole has the update in it. The last batch of an
+        # epoch alone is not worth another compilation.
+        self.updates.make(jit=not jit)
         self._train_step = graph(self._train_step_graph)
         # XLA gets the steps alone: of a loop without results it loses what the
         # loop assigns. It wants to know the size of a batch, and to compile for
         # the last, smaller one would take longer than it saves.
-        self._compiled_step = Compiled(self._train_step_graph)
+        self._compiled_step = Compiled(self._train_step)
         self._test_step = graph(self._test_step_graph)
         self._train = graph(self._train_graph)
         self._test = graph(self._test_graph)
@@ -137,11 +141,7 @@ class Engine:
         if not hasattr(self, "_kept"):
             variables = [*self.weights, *self.state]
             self._kept = [tf.Variable(v) for v in variables]
-        for kept, variable in zip(
-            self._kept, [*self.weights, *self.state], strict=True
-        ):
-            mask = tf.reshape(chosen, [-1] + [1] * (len(variable.shape) - 1))
-            kept.assign(tf.where(mask, variable, kept))
+        self._keep(tf.convert_to_tensor(chosen))
 
     def kept(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Returns what was kept: weights, and state."""
@@ -198,6 +198,13 @@ class Engine:
 
         rows = (self.weights, self.state, self.metrics, list(self.totals))
         return vectorized(one, tensors(rows))
+
+    def _keep_graph(self, chosen: Any) -> None:
+        for kept, variable in zip(
+            self._kept, [*self.weights, *self.state], strict=True
+        ):
+            mask = tf.reshape(chosen, [-1] + [1] * (len(variable.shape) - 1))
+            kept.assign(tf.where(mask, variable, kept))
 
     def _predict_graph(self, x: Any) -> Any:
         seeds = [tf.convert_to_tensor(seed) for seed in self.seeds]

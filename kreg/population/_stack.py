@@ -98,6 +98,9 @@ class Stack:
         """Returns the weights and the state that were kept, stacked."""
         index = [self._index(t) for t in trials if t not in self._best]
         weights, state = self.engine.kept() if index else ([], [])
+        if index == list(range(len(trials))):  # no need for a copy
+            first = slice(len(trials))
+            return [a[first] for a in weights], [a[first] for a in state]
         if len(index) == len(trials):
             return [a[index] for a in weights], [a[index] for a in state]
         fresh = iter(index)
