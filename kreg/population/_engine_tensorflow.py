@@ -19,6 +19,7 @@ from kreg.population._graphs_tensorflow import (
     take,
     tensors,
     vectorized,
+    view,
 )
 from kreg.population._options import Options
 from kreg.population._rows import Rows
@@ -118,23 +119,28 @@ class Engine:
         )
 
     def read(self) -> Rows:
-        """Returns the state of all trials."""
-        seeds = [variable.numpy() for variable in self.seeds]
+        """Returns the state of all trials, not to be written to."""
+        seeds = [view(variable) for variable in self.seeds]
         if self.options.shared_seeds:
             seeds = [np.repeat(s[None], self.size, 0) for s in seeds]
         return Rows(
-            weights=[v.numpy() for v in self.weights],
-            state=[v.numpy() for v in self.state],
+            weights=[view(v) for v in self.weights],
+            state=[view(v) for v in self.state],
             seeds=seeds,
             optimizer=self.updates.read(),
         )
 
     def write(self, rows: Rows) -> None:
         """Sets the state of all trials."""
+        self.show(rows)
+        self.updates.write(rows.optimizer)
+
+    def show(self, rows: Rows) -> None:
+        """Sets the state of all trials, for use at inference."""
+        assign(self.weights, rows.weights)
         assign(self.state, rows.state)
         shared = self.options.shared_seeds
         assign(self.seeds, rows.first_seeds if shared else rows.seeds)
-        self.updates.write(rows)
 
     def keep(self, chosen: np.ndarray) -> None:
         """Copies weights and state of the chosen trials to a place apart."""
@@ -144,8 +150,8 @@ class Engine:
         self._keep(tf.convert_to_tensor(chosen))
 
     def kept(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Returns what was kept: weights, and state."""
-        values = [variable.numpy() for variable in self._kept]
+        """Returns what was kept: weights, and state; not to be written to."""
+        values = [view(variable) for variable in self._kept]
         count = len(self.weights)
         return values[:count], values[count:]
 

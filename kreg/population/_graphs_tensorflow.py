@@ -120,6 +120,15 @@ def tensors(tree: Any) -> Any:
     return keras.tree.map_structure(tf.convert_to_tensor, tree)
 
 
+def view(variable: Any) -> np.ndarray:
+    """Returns the value of a variable, not copied where that can be.
+
+    It stays what it is: TensorFlow gives a variable other memory to write to
+    for as long as somebody looks at this.
+    """
+    return np.asarray(variable.read_value())
+
+
 def stack(values: list[np.ndarray], like: list[Any]) -> list[Any]:
     """Returns stacked variables of the dtypes of `like`."""
     return [

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kreg.population._graphs_tensorflow import graph
+from kreg.population._graphs_tensorflow import graph, view
 from kreg.population._rows import Rows
 from kreg.population._template import Template
 
@@ -42,7 +42,7 @@ class Updates:
         self._kinds = [_kind(v, single) for v in single.variables]
         self.rates = tf.Variable(tf.zeros(rows.size))
         self._apply: Any = None
-        self._write_optimizer(rows.optimizer)
+        self.write(rows.optimizer)
 
     def make(self, jit: bool) -> None:
         """Makes the graph of the step. Must be called before a step.
@@ -83,21 +83,16 @@ class Updates:
         for kind, variable in zip(
             self._kinds, self.optimizer.variables, strict=True
         ):
-            value = variable.numpy()
+            value = view(variable.value)
             if kind == "rate":
-                value = self.rates.numpy()
+                value = view(self.rates)
             elif kind == "count":
                 value = np.repeat(value[None], size, 0)
             values.append(value)
         return values
 
-    def write(self, rows: Rows) -> None:
-        """Takes the weights and the optimizer's variables of `rows`."""
-        for weight, value in zip(self.weights, rows.weights, strict=True):
-            weight.assign(value)
-        self._write_optimizer(rows.optimizer)
-
-    def _write_optimizer(self, values: list[np.ndarray]) -> None:
+    def write(self, values: list[np.ndarray]) -> None:
+        """Sets the optimizer's variables, stacked, as one trial has them."""
         for kind, variable, value in zip(
             self._kinds, self.optimizer.variables, values, strict=True
         ):
