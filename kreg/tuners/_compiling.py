@@ -67,7 +67,8 @@ def steps_of(tuner: Any, fit: Mapping[str, Any]) -> int:
 def _epochs_of(oracle: Any, fit: Mapping[str, Any]) -> int:
     if isinstance(oracle, keras_tuner.oracles.HyperbandOracle):
         brackets = math.floor(math.log(oracle.max_epochs, oracle.factor)) + 1
-        # A bracket takes about as many epochs as so many whole trainings.
-        epochs = brackets * brackets * oracle.max_epochs
-        return int(epochs * oracle.hyperband_iterations)
+        # A rung trains in the stack of the largest one, if that costs little.
+        rows = oracle.factor ** (brackets - 1)
+        epochs = brackets * oracle.max_epochs * oracle.hyperband_iterations
+        return int(epochs * rows)
     return int(fit.get("epochs") or 1) * int(oracle.max_trials or 1)

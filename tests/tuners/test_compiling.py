@@ -64,7 +64,7 @@ def test_steps_of_hyperband(tmp_path):
     search = tuner(kreg.tuners.Hyperband, tmp_path, max_epochs=9, factor=3)
     assert isinstance(search.oracle, keras_tuner.oracles.HyperbandOracle)
     fit = {"x": np.zeros((64, 2)), "y": np.zeros(64)}
-    assert _compiling.steps_of(search, fit) == 3 * 3 * 9 * 2
+    assert _compiling.steps_of(search, fit) == 3 * 9 * 9 * 2
 
 
 def test_size_of_the_validation_data():
