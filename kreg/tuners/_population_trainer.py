@@ -19,6 +19,7 @@ from kreg.tuners._one_by_one import OneByOne, has_own_fit
 from kreg.tuners._outcomes import outcome_of
 from kreg.tuners._runs import Logs, Outcome, Run
 from kreg.tuners._strengths_of import strengths_of
+from kreg.tuners._weight_files import WeightFiles
 
 _PROBE_SIZE = 1024
 
@@ -72,6 +73,7 @@ class PopulationTrainer:
         self._steps = steps
         self._fallback = fallback
         self._programs = Programs()
+        self._weight_files = WeightFiles()
 
     def can_train(
         self, model: Any, callbacks: Sequence[Any], fit: Mapping[str, Any]
@@ -252,7 +254,8 @@ class PopulationTrainer:
         validation = outcome.metrics.get("val_data_loss")
         if gaps is not None and validation is not None:
             outcome.generalization_gap = float(validation - gaps[index])
-        _files.replace(run.weights, model.save_weights)
+        write = self._weight_files.write
+        _files.replace(run.weights, lambda path: write(path, model))
         run.write_build_config(model)
         run.release()
         return outcome
