@@ -243,7 +243,9 @@ def share(size=32, epochs=4, repeats=5):
             return (low + high) / 2
 
     population = kreg.population.Population(
-        lambda: mlp(Middle()), {"learning_rate": [1e-3] * size}
+        lambda: mlp(Middle()),
+        {"learning_rate": [1e-3] * size},
+        jit_compile="try",  # as the searches have it
     )
     steps = -(-len(train_x) // BATCH)
     loop = bare_loop(size, steps)
