@@ -110,12 +110,17 @@ def compiled(model):
     return model
 
 
-def tuner_of(who, oracle, trials, epochs, build, directory):
+def tuners_of(who):
     import keras_tuner
 
     import kreg
 
-    tuners = kreg.tuners if who == "kreg" else keras_tuner
+    return kreg.tuners if who == "kreg" else keras_tuner
+
+
+def tuner_of(tuners, oracle, trials, epochs, build, directory):
+    import keras_tuner
+
     shared = {
         "objective": keras_tuner.Objective("val_accuracy", "max"),
         "seed": 1,
@@ -136,11 +141,12 @@ def one_search(options):
     }[options.network]
     train_x, train_y, x, y = data()
     keras.utils.set_random_seed(1)
+    tuners = tuners_of(options.one)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with tempfile.TemporaryDirectory() as directory:
         begin = time.perf_counter()
         tuner = tuner_of(
-            options.one,
+            tuners,
             options.oracle,
             options.trials,
             options.epochs,
@@ -237,7 +243,9 @@ def share(size=32, epochs=4, repeats=5):
             return (low + high) / 2
 
     population = kreg.population.Population(
-        lambda: mlp(Middle()), {"learning_rate": [1e-3] * size}
+        lambda: mlp(Middle()),
+        {"learning_rate": [1e-3] * size},
+        jit_compile="try",  # as the searches have it
     )
     steps = -(-len(train_x) // BATCH)
     loop = bare_loop(size, steps)

@@ -82,22 +82,25 @@ class Engine:
         )
 
     def read(self) -> Rows:
-        """Returns the state of all trials."""
+        """Returns the state of all trials, not to be written to."""
         seeds = self.seeds
         if self.options.shared_seeds:
             seeds = [jnp.repeat(seed[None], self.size, 0) for seed in seeds]
         lists = (self.weights, self.state, seeds, self.optimizer_state)
-        copied = jax.tree.map(lambda leaf: np.array(leaf), lists)
-        return Rows(*copied)
+        return Rows(*jax.tree.map(np.asarray, lists))
 
     def write(self, rows: Rows) -> None:
         """Sets the state of all trials."""
+        self.show(rows)
+        self.optimizer_state = [jnp.array(v) for v in rows.optimizer]
+
+    def show(self, rows: Rows) -> None:
+        """Sets the state of all trials, for use at inference."""
         shared = self.options.shared_seeds
         self.weights = [jnp.array(v) for v in rows.weights]
         self.state = [jnp.array(v) for v in rows.state]
         seeds = rows.first_seeds if shared else rows.seeds
         self.seeds = [jnp.array(v) for v in seeds]
-        self.optimizer_state = [jnp.array(v) for v in rows.optimizer]
 
     def keep(self, chosen: np.ndarray) -> None:
         """Copies weights and state of the chosen trials to a place apart."""
@@ -108,8 +111,8 @@ class Engine:
         self._kept = _chosen(chosen, current, self._kept)
 
     def kept(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Returns what was kept: weights, and state."""
-        values = [np.array(v) for v in self._kept or []]
+        """Returns what was kept: weights, and state; not to be written to."""
+        values = [np.asarray(v) for v in self._kept or []]
         count = len(self.weights)
         return values[:count], values[count:]
 

@@ -19,6 +19,7 @@ from kreg.population._graphs_tensorflow import (
     take,
     tensors,
     vectorized,
+    view,
 )
 from kreg.population._options import Options
 from kreg.population._rows import Rows
@@ -56,16 +57,20 @@ class Engine:
         )
         self.traces = 0
         self._results = graph(self._results_graph)
+        self._keep = graph(self._keep_graph)
         self._predict = graph(self._predict_graph, reduce_retracing=True)
         self._make_steps(options.jit)
 
     def _make_steps(self, jit: bool) -> None:
         self.jit = jit
+        # What XLA compiles whole has the update in it. The last batch of an
+        # epoch alone is not worth another compilation.
+        self.updates.make(jit=not jit)
         self._train_step = graph(self._train_step_graph)
         # XLA gets the steps alone: of a loop without results it loses what the
         # loop assigns. It wants to know the size of a batch, and to compile for
         # the last, smaller one would take longer than it saves.
-        self._compiled_step = Compiled(self._train_step_graph)
+        self._compiled_step = Compiled(self._train_step)
         self._test_step = graph(self._test_step_graph)
         self._train = graph(self._train_graph)
         self._test = graph(self._test_graph)
@@ -114,38 +119,39 @@ class Engine:
         )
 
     def read(self) -> Rows:
-        """Returns the state of all trials."""
-        seeds = [variable.numpy() for variable in self.seeds]
+        """Returns the state of all trials, not to be written to."""
+        seeds = [view(variable) for variable in self.seeds]
         if self.options.shared_seeds:
             seeds = [np.repeat(s[None], self.size, 0) for s in seeds]
         return Rows(
-            weights=[v.numpy() for v in self.weights],
-            state=[v.numpy() for v in self.state],
+            weights=[view(v) for v in self.weights],
+            state=[view(v) for v in self.state],
             seeds=seeds,
             optimizer=self.updates.read(),
         )
 
     def write(self, rows: Rows) -> None:
         """Sets the state of all trials."""
+        self.show(rows)
+        self.updates.write(rows.optimizer)
+
+    def show(self, rows: Rows) -> None:
+        """Sets the state of all trials, for use at inference."""
+        assign(self.weights, rows.weights)
         assign(self.state, rows.state)
         shared = self.options.shared_seeds
         assign(self.seeds, rows.first_seeds if shared else rows.seeds)
-        self.updates.write(rows)
 
     def keep(self, chosen: np.ndarray) -> None:
         """Copies weights and state of the chosen trials to a place apart."""
         if not hasattr(self, "_kept"):
             variables = [*self.weights, *self.state]
             self._kept = [tf.Variable(v) for v in variables]
-        for kept, variable in zip(
-            self._kept, [*self.weights, *self.state], strict=True
-        ):
-            mask = tf.reshape(chosen, [-1] + [1] * (len(variable.shape) - 1))
-            kept.assign(tf.where(mask, variable, kept))
+        self._keep(tf.convert_to_tensor(chosen))
 
     def kept(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Returns what was kept: weights, and state."""
-        values = [variable.numpy() for variable in self._kept]
+        """Returns what was kept: weights, and state; not to be written to."""
+        values = [view(variable) for variable in self._kept]
         count = len(self.weights)
         return values[:count], values[count:]
 
@@ -198,6 +204,13 @@ class Engine:
 
         rows = (self.weights, self.state, self.metrics, list(self.totals))
         return vectorized(one, tensors(rows))
+
+    def _keep_graph(self, chosen: Any) -> None:
+        for kept, variable in zip(
+            self._kept, [*self.weights, *self.state], strict=True
+        ):
+            mask = tf.reshape(chosen, [-1] + [1] * (len(variable.shape) - 1))
+            kept.assign(tf.where(mask, variable, kept))
 
     def _predict_graph(self, x: Any) -> Any:
         seeds = [tf.convert_to_tensor(seed) for seed in self.seeds]

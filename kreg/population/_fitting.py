@@ -93,9 +93,9 @@ class Fitting:
         members = [int(t) for t in self.stack.active]
         engine = self.stack.engine
         engine.reset_metrics()
+        self.stack.let_go()
         for piece in self.feed.train(engine, number, members):
             engine.train(*piece)
-        self.stack.touched()
         columns = engine.results()
         if validate:
             columns = {**columns, **self._validated(members)}

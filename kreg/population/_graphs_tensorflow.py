@@ -54,17 +54,22 @@ class Compiled:
     gradient is taken, so that it would compile every step anew.
 
     Args:
-        function: Function of tensors, without results.
+        plain: A `graph`, of data and rows, without results.
     """
 
-    def __init__(self, function: Any):
-        self._plain = graph(function)
+    def __init__(self, plain: Any):
+        self._plain = plain
         self._compiled = graph(self._run, jit_compile=True)
         self._traced: Any = None
 
-    def trace(self, *arguments: Any) -> None:
-        """Must be called, outside of graphs, before calls of these shapes."""
-        self._traced = self._plain.get_concrete_function(*arguments)
+    def trace(self, data: Any, rows: Any) -> None:
+        """Must be called, outside of graphs, before calls with such rows.
+
+        Traced for batches of any size, the graph serves where XLA compiles
+        nothing, too; XLA sees the size in what it is given.
+        """
+        spec = tf.TensorSpec([None] * len(rows.shape), rows.dtype)
+        self._traced = self._plain.get_concrete_function(data, spec)
 
     def __call__(self, *arguments: Any) -> None:
         self._compiled(*arguments)
@@ -113,6 +118,15 @@ def take(data: Any, rows: Any) -> Any:
 def tensors(tree: Any) -> Any:
     """Returns variables as tensors."""
     return keras.tree.map_structure(tf.convert_to_tensor, tree)
+
+
+def view(variable: Any) -> np.ndarray:
+    """Returns the value of a variable, not copied where that can be.
+
+    It stays what it is: TensorFlow gives a variable other memory to write to
+    for as long as somebody looks at this.
+    """
+    return np.asarray(variable.read_value())
 
 
 def stack(values: list[np.ndarray], like: list[Any]) -> list[Any]:

@@ -9,7 +9,7 @@ from keras import ops
 from kreg._strengths import match
 from kreg._validation import check_positive, fail
 from kreg.population._alignment import aligned
-from kreg.population._rows import Rows, stacked
+from kreg.population._rows import Rows
 from kreg.population._signature import Description
 from kreg.population._template import Template
 
@@ -21,15 +21,20 @@ def rows_of_models(
 ) -> Rows:
     """Returns one row for each model: its weights, its strengths, its state."""
     paths = template.positions
-    rows = []
-    for model, description in zip(models, described, strict=True):
+    rows: Rows | None = None
+    for index, (model, description) in enumerate(
+        zip(models, described, strict=True)
+    ):
         row = row_of_model(template, model)
         for position, value in description.values.items():
             set_value(template, row, paths[position], np.float32(value))
         if description.learning_rate is not None:
             set_value(template, row, LEARNING_RATE, description.learning_rate)
-        rows.append(row)
-    return stacked(rows)
+        if rows is None:
+            rows = row.room_for(len(models))
+        rows.put([index], row)
+    assert rows is not None  # a population has models
+    return rows
 
 
 def row_of_model(template: Template, model: Any) -> Rows:
@@ -68,7 +73,7 @@ def set_values(
 
     Args:
         template: `Template` of the population.
-        rows: `Rows` of all trials; changed in place.
+        rows: `Rows` of all trials, changed.
         values: Mapping of a path or glob of Strengths, or `"learning_rate"`,
             to one value a trial.
     """
@@ -87,7 +92,10 @@ def set_values(
 def set_value(template: Template, rows: Rows, path: str, value: Any) -> None:
     """Sets a Strength, or the learning rate, of all trials in `rows`."""
     place, index = _place(template, path)
-    getattr(rows, place)[index][...] = value
+    held = getattr(rows, place)
+    # What a stack gave is not to be written to.
+    held[index] = np.empty_like(held[index])
+    held[index][...] = value
 
 
 def values_of(template: Template, rows: Rows) -> dict[str, np.ndarray]:

@@ -5,9 +5,9 @@ from typing import Any
 
 import keras
 
-# Beside a weight itself: its gradient, two moments, the copy of the best
-# epoch, and one more of all that while the state is read.
-_COPIES_OF_WEIGHTS = 10
+# A weight itself and in the trial's own model, its gradient, two moments, the
+# best epoch's; and what a step puts in the place of three of these.
+_COPIES_OF_WEIGHTS = 9
 # An output of a layer is kept for its gradient, and so are masks and the like.
 _COPIES_OF_OUTPUTS = 4
 _BYTES = 4

@@ -12,10 +12,9 @@ from kreg.population._callbacks import TrialCallbacks, for_each
 from kreg.population._data import Arrays
 from kreg.population._feeding import Feed
 from kreg.population._fitting import EpochHook, Fitting, history_of
-from kreg.population._options import Options, jit_options
+from kreg.population._options import jit_options
 from kreg.population._programs import Programs
 from kreg.population._snapshot import Snapshot, keeping
-from kreg.population._stack import Stack
 from kreg.population._trial_model import Loader
 from kreg.population._trials import Trials
 
@@ -191,13 +190,13 @@ class Population:
         resumed = None if snapshot is None else Snapshot(snapshot).read()
         if resumed is not None:
             self.trials.rows = resumed.rows
-        stack = self._new_stack(feed.has_own_data)
+        own_data = feed.has_own_data
+        stack = self.trials.stacked(self._programs, own_data, self._jit)
         params = {"verbose": verbose, "epochs": epochs, "steps": None}
-        loader = Loader(self.trials.template)
         fitting = Fitting(
             stack,
             feed,
-            TrialCallbacks(each, stack, loader, params),
+            TrialCallbacks(each, stack, Loader(self.trials.template), params),
             self.logs,
             self.failures,
         )
@@ -251,7 +250,7 @@ class Population:
         """
         data = Arrays(x, y, sample_weight, 1024)
         self.prepare(data.example())
-        results = _measuring.measured(self._new_stack(best=best).engine, data)
+        results = _measuring.measured(self._engine(best), data)
         return {key: value[: self.size] for key, value in results.items()}
 
     def predict(self, x: Any, batch_size: int = 1024) -> Any:
@@ -265,7 +264,7 @@ class Population:
             Array `(trials, samples, ...)`, or a nested structure of them.
         """
         data = Arrays(x, None, None, check_count(batch_size, "batch_size"))
-        outputs = _measuring.predicted(self._new_stack().engine, data)
+        outputs = _measuring.predicted(self._engine(best=False), data)
         return keras.tree.map_structure(lambda a: a[: self.size], outputs)
 
     def unstack(self, trial: int, best: bool = False) -> Any:
@@ -294,7 +293,5 @@ class Population:
         """
         self.trials.prepare(example, self._programs)
 
-    def _new_stack(self, own_data: bool = False, best: bool = False) -> Stack:
-        rows = self.trials.chosen(best)
-        options = Options(rows.seeds_are_shared, own_data, **self._jit)
-        return Stack(self._programs, self.trials.template, rows, options)
+    def _engine(self, best: bool) -> Any:
+        return self.trials.engine(self._programs, best, self._jit)

@@ -47,14 +47,32 @@ class Programs:
         One that is up to twice as large serves, or a little larger if the
         model is small: compiling costs more than rows that nobody looks at.
         """
-        engines = self._engines.setdefault((template.signature, options), [])
+        engine = self._found(template, rows, options)
+        if engine is None:
+            return self._made(template, rows, options)
+        engine.write(padded(rows, engine.size))
+        return engine
+
+    def measuring_engine(
+        self, template: Template, rows: Rows, options: Options
+    ) -> Any:
+        """Returns an engine that holds `rows`, but their optimizers' state."""
+        engine = self._found(template, rows, options)
+        if engine is None:
+            return self._made(template, rows, options)
+        engine.show(padded(rows, engine.size))
+        return engine
+
+    def _found(self, template: Template, rows: Rows, options: Options) -> Any:
+        engines = self._engines.get((template.signature, options), [])
         most = max(2 * rows.size, rows.size + _spare_rows(template))
-        for engine in sorted(engines, key=lambda engine: engine.size):
-            if rows.size <= engine.size <= most:
-                engine.write(padded(rows, engine.size))
-                return engine
+        fitting = [e for e in engines if rows.size <= e.size <= most]
+        return min(fitting, key=lambda engine: engine.size, default=None)
+
+    def _made(self, template: Template, rows: Rows, options: Options) -> Any:
         engine = _engine_class()(template, rows, options)
-        engines.append(engine)
+        key = (template.signature, options)
+        self._engines.setdefault(key, []).append(engine)
         return engine
 
     @property
@@ -65,6 +83,8 @@ class Programs:
 
 def padded(rows: Rows, size: int) -> Rows:
     """Returns `rows` with copies of the last up to `size`."""
+    if rows.size == size:
+        return rows
     index = [min(i, rows.size - 1) for i in range(size)]
     return rows.take(index)
 

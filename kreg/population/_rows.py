@@ -43,6 +43,19 @@ class Rows:
         """Returns the rows of some trials; of a slice, without a copy."""
         return Rows(**{k: [a[index] for a in v] for k, v in self.lists()})
 
+    def copied(self) -> "Rows":
+        """Returns a copy, to be written to."""
+        return Rows(**{k: [a.copy() for a in v] for k, v in self.lists()})
+
+    def room_for(self, size: int) -> "Rows":
+        """Returns as many rows of such shapes, of no values yet."""
+        return Rows(
+            **{
+                k: [np.empty((size, *a.shape[1:]), a.dtype) for a in v]
+                for k, v in self.lists()
+            }
+        )
+
     def put(self, index: int | Sequence[int], rows: "Rows") -> None:
         """Overwrites the rows of some trials."""
         for (_, mine), (_, theirs) in zip(

@@ -50,10 +50,10 @@ def describe(model: Any) -> Description:
 
 def config_tree(model: Any) -> dict[str, Any]:
     """Returns the configs of a model and of what it was compiled with."""
-    if has_config(model):
-        tree = translated(config_of(model))
-    else:  # Python code that differs does not show: equal to itself alone
-        tree = {"identity": id(model)}
+    config = config_of(model) if has_named_layers(model) else {}
+    # Python code that differs does not show: equal to itself alone.
+    is_readable = "layers" in config
+    tree = translated(config) if is_readable else {"identity": id(model)}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*includes a `lambda`.*")
         compiled = model.get_compile_config() if model.compiled else None

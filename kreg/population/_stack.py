@@ -43,20 +43,25 @@ class Stack:
         self.has_best = False
         self.engine = programs.engine(template, rows, options)
         self._host: Rows | None = None
+        self._host_is_own = False
 
     def read(self) -> Rows:
         """Returns the rows of the trials in training, in their order."""
         if self._host is None:
             self._host = self.engine.read().take(slice(len(self.active)))
+            self._host_is_own = False
         return self._host
 
     def write(self, rows: Rows) -> None:
         """Sets the rows of the trials in training."""
         self.engine.write(padded(rows, self.engine.size))
-        self._host = rows
+        self._host, self._host_is_own = rows, False
 
-    def touched(self) -> None:
-        """Says that the engine has moved on."""
+    def let_go(self) -> None:
+        """Lets go of what was read: the engine is about to move on.
+
+        It is a view of the engine's memory, which it could not reuse.
+        """
         self._host = None
 
     def row_of(self, trial: int) -> Rows:
@@ -68,7 +73,7 @@ class Stack:
     def all_rows(self) -> Rows:
         """Returns the rows of all trials, in training or stopped."""
         if not self._stopped:
-            return self.read()
+            return self.read()  # nothing to put together
         count = len(self._stopped) + len(self.running)
         return stacked([self.row_of(trial) for trial in range(count)])
 
@@ -77,6 +82,8 @@ class Stack:
         if trial in self._stopped:
             self._stopped[trial] = row
         else:
+            if not self._host_is_own:
+                self._host, self._host_is_own = self.read().copied(), True
             self.read().put([self._index(trial)], row)
 
     def flush(self) -> None:
@@ -98,6 +105,9 @@ class Stack:
         """Returns the weights and the state that were kept, stacked."""
         index = [self._index(t) for t in trials if t not in self._best]
         weights, state = self.engine.kept() if index else ([], [])
+        if index == list(range(len(trials))):  # no need for a copy
+            first = slice(len(trials))
+            return [a[first] for a in weights], [a[first] for a in state]
         if len(index) == len(trials):
             return [a[index] for a in weights], [a[index] for a in state]
         fresh = iter(index)
@@ -135,8 +145,11 @@ class Stack:
             self._move(left)
 
     def finish(self) -> None:
-        """Copies all that is left out of the engine, which may be reused."""
-        self._copy_out(self.running)
+        """Takes all that is left out of the engine, which may be reused."""
+        if self._stopped:
+            self._copy_out(self.running)
+        else:
+            self.read()  # stays as it is, whatever becomes of the engine
 
     @property
     def running(self) -> list[int]:

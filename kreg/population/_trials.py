@@ -9,9 +9,10 @@ import numpy as np
 
 from kreg._validation import fail
 from kreg.population import _building, _initial
+from kreg.population._options import Options
 from kreg.population._programs import Programs
 from kreg.population._rows import Rows
-from kreg.population._signature import describe, has_config
+from kreg.population._signature import Description, describe, has_config
 from kreg.population._stack import Stack
 from kreg.population._template import Template
 from kreg.population._unstacking import Writer, written
@@ -52,6 +53,7 @@ class Trials:
         self._size = size
         self._template: Template | None = None
         self._rows: Rows | None = None
+        self._are_first = False
         self._best: Rows | None = None
         self._writer: Writer | None = None
 
@@ -62,7 +64,7 @@ class Trials:
             example: Tuple `(x, y, sample_weight)` of arrays of a few samples.
             programs: `Programs`.
         """
-        if self._rows is not None:
+        if self._template is not None:
             return
         for model in self._models:
             _building.build_for(model, example[0])
@@ -74,13 +76,45 @@ class Trials:
             lambda: Template(source, translate=has_config(source)),
         )
         _building.build_metrics(template.model, example)
+        self._rows = self._first_rows(template, described)
+        self._template, self._are_first = template, True
+
+    def _first_rows(
+        self, template: Template, described: list[Description]
+    ) -> Rows:
+        """Returns the rows as the models, or the values, say."""
         if self._build is None:
-            rows = _initial.rows_of_models(template, self._models, described)
-        else:
-            row = _initial.row_of_model(template, source)
-            rows = row.take(np.zeros(self._size, int))
-            _initial.set_values(template, rows, self._values)
-        self._template, self._rows = template, rows
+            return _initial.rows_of_models(template, self._models, described)
+        row = _initial.row_of_model(template, self._models[0])
+        rows = row.take(np.zeros(self._size, int))
+        _initial.set_values(template, rows, self._values)
+        return rows
+
+    def stacked(
+        self, programs: Programs, own_data: bool, jit: Mapping[str, bool]
+    ) -> Stack:
+        """Returns a stack to train, whose state `take_over` takes later.
+
+        Args:
+            programs: `Programs`.
+            own_data: Boolean: whether each trial has batches of its own.
+            jit: The `Options` of XLA.
+        """
+        rows, template = self.rows, self.template
+        options = Options(rows.seeds_are_shared, own_data, **jit)
+        # Rows that can be made again need no memory of their own meanwhile;
+        # but without a twin, callbacks look at the first model itself.
+        if self._are_first and template.model is not template.source:
+            self._rows = None
+        return Stack(programs, template, rows, options)
+
+    def engine(
+        self, programs: Programs, best: bool, jit: Mapping[str, bool]
+    ) -> Any:
+        """Returns an engine to measure with, with rows as `chosen`."""
+        rows = self.chosen(best)
+        options = Options(rows.seeds_are_shared, **jit)
+        return programs.measuring_engine(self.template, rows, options)
 
     @property
     def template(self) -> Template:
@@ -93,18 +127,20 @@ class Trials:
     def rows(self) -> Rows:
         """The state of all trials; raises `RuntimeError` before `prepare`."""
         if self._rows is None:
-            raise RuntimeError(_NO_DATA)
+            described = [describe(model) for model in self._models]
+            self._rows = self._first_rows(self.template, described)
         return self._rows
 
     @rows.setter
     def rows(self, rows: Rows) -> None:
-        self._rows = rows
+        self._rows, self._are_first = rows, False
 
     def set_values(self, values: Mapping[str, Sequence[float]]) -> None:
         """Sets Strengths or learning rates of all trials."""
         if _building.count_of(values) != self._size:
             fail("values", f"{self._size} values for each path", values)
         _initial.set_values(self.template, self.rows, values)
+        self._are_first = False
 
     @property
     def maxima(self) -> dict[str, float]:

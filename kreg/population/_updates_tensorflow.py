@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kreg.population._graphs_tensorflow import graph, view
 from kreg.population._rows import Rows
 from kreg.population._template import Template
 
@@ -17,9 +18,6 @@ class Updates:
     take the learning rate of a step as an argument; it is one per trial here.
     What Keras does around that step with a norm over a whole weight (clipping,
     constraints) is done trial by trial.
-
-    The step is compiled by XLA, on a CPU too: it is a dozen passes over all
-    weights that become one.
 
     Args:
         template: `Template` of the population.
@@ -43,10 +41,17 @@ class Updates:
         self.optimizer.build(self.variables)
         self._kinds = [_kind(v, single) for v in single.variables]
         self.rates = tf.Variable(tf.zeros(rows.size))
-        self._apply = tf.function(
-            self._apply_graph, jit_compile=True, autograph=False
-        )
-        self._write_optimizer(rows.optimizer)
+        self._apply: Any = None
+        self.write(rows.optimizer)
+
+    def make(self, jit: bool) -> None:
+        """Makes the graph of the step. Must be called before a step.
+
+        Args:
+            jit: Boolean. Whether XLA compiles it, which pays on a CPU, too: a
+                dozen passes over all weights become one.
+        """
+        self._apply = graph(self._apply_graph, jit_compile=jit)
 
     def __call__(self, gradients: list[Any]) -> None:
         """Moves the weights along their gradients, inside a graph."""
@@ -78,21 +83,16 @@ class Updates:
         for kind, variable in zip(
             self._kinds, self.optimizer.variables, strict=True
         ):
-            value = variable.numpy()
+            value = view(variable.value)
             if kind == "rate":
-                value = self.rates.numpy()
+                value = view(self.rates)
             elif kind == "count":
                 value = np.repeat(value[None], size, 0)
             values.append(value)
         return values
 
-    def write(self, rows: Rows) -> None:
-        """Takes the weights and the optimizer's variables of `rows`."""
-        for weight, value in zip(self.weights, rows.weights, strict=True):
-            weight.assign(value)
-        self._write_optimizer(rows.optimizer)
-
-    def _write_optimizer(self, values: list[np.ndarray]) -> None:
+    def write(self, values: list[np.ndarray]) -> None:
+        """Sets the optimizer's variables, stacked, as one trial has them."""
         for kind, variable, value in zip(
             self._kinds, self.optimizer.variables, values, strict=True
         ):

@@ -15,11 +15,11 @@ from kreg.population._grouping import grouped
 from kreg.population._memory import trials_that_fit
 from kreg.population._refusal import refuse_model
 from kreg.tuners import _compiling, _files, _fit_arguments, _snapshot
-from kreg.tuners._compiling import AT_MOST
 from kreg.tuners._one_by_one import OneByOne, has_own_fit
 from kreg.tuners._outcomes import outcome_of
 from kreg.tuners._runs import Logs, Outcome, Run
 from kreg.tuners._strengths_of import strengths_of
+from kreg.tuners._weight_files import WeightFiles
 
 _PROBE_SIZE = 1024
 
@@ -52,7 +52,8 @@ class PopulationTrainer:
         hypermodel: `keras_tuner.HyperModel`.
         objective: `keras_tuner.Objective` that says which epoch is the best.
         seed: Integer. Seed of the order of the samples.
-        steps: Integer: about how many steps the search will take.
+        most: Integer: how many runs to train together at most.
+        steps: Integer: about how many steps the runs of the search take.
         fallback: `OneByOne`, for what turns out not to stack.
     """
 
@@ -61,15 +62,18 @@ class PopulationTrainer:
         hypermodel: Any,
         objective: Any,
         seed: int,
+        most: int,
         steps: int,
         fallback: OneByOne,
     ):
         self._hypermodel = hypermodel
         self._objective = objective
         self._seed = seed
+        self._most = most
         self._steps = steps
         self._fallback = fallback
         self._programs = Programs()
+        self._weight_files = WeightFiles()
 
     def can_train(
         self, model: Any, callbacks: Sequence[Any], fit: Mapping[str, Any]
@@ -99,9 +103,9 @@ class PopulationTrainer:
         if population != "auto":
             return int(population)
         if not model.built:
-            return AT_MOST
+            return self._most
         size = _fit_arguments.batch_size(fit)
-        return trials_that_fit(model, size, AT_MOST)
+        return trials_that_fit(model, size, self._most)
 
     def train(
         self,
@@ -250,7 +254,8 @@ class PopulationTrainer:
         validation = outcome.metrics.get("val_data_loss")
         if gaps is not None and validation is not None:
             outcome.generalization_gap = float(validation - gaps[index])
-        _files.replace(run.weights, model.save_weights)
+        write = self._weight_files.write
+        _files.replace(run.weights, lambda path: write(path, model))
         run.write_build_config(model)
         run.release()
         return outcome

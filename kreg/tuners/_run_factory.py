@@ -11,6 +11,7 @@ import keras_tuner
 
 from kreg.tuners import _folds, _seeds
 from kreg.tuners._hooks import hooks_of
+from kreg.tuners._isolation import as_if_first
 from kreg.tuners._runs import Run
 
 
@@ -118,8 +119,8 @@ class RunFactory:
 def build(tuner: Any, hyperparameters: Any, seed: int) -> Any:
     """Returns the compiled model of a trial.
 
-    Not by KerasTuner's own way: that collects garbage before each model, which
-    takes four times as long as building one.
+    Not by KerasTuner's own way: that clears Keras's session and collects
+    garbage before each model, which takes many times as long as building one.
 
     Args:
         tuner: The tuner.
@@ -130,17 +131,21 @@ def build(tuner: Any, hyperparameters: Any, seed: int) -> Any:
         FatalTypeError: If the build function returns no model.
         FailedTrialError: If the model is larger than `max_model_size`.
     """
-    keras.utils.clear_session(free_memory=False)  # the same names each time
     scope = keras_tuner.engine.tuner.maybe_distribute
-    with _seeds.seeded_build(seed), scope(tuner.distribution_strategy):
-        model = tuner.hypermodel.build(hyperparameters)
-        if not isinstance(model, keras.Model):
-            raise keras_tuner.errors.FatalTypeError(
-                "Expected a build function that returns a compiled "
-                f"keras.Model. Received: {model!r} (of type "
-                f"{type(model).__name__})"
-            )
-        tuner._override_compile_args(model)
+
+    def compiled() -> Any:
+        with _seeds.seeded_build(seed), scope(tuner.distribution_strategy):
+            model = tuner.hypermodel.build(hyperparameters)
+            if not isinstance(model, keras.Model):
+                raise keras_tuner.errors.FatalTypeError(
+                    "Expected a build function that returns a compiled "
+                    f"keras.Model. Received: {model!r} (of type "
+                    f"{type(model).__name__})"
+                )
+            tuner._override_compile_args(model)
+        return model
+
+    model = as_if_first(compiled)
     if tuner.max_model_size and model.built:
         size = sum(math.prod(w.shape) for w in model.trainable_weights)
         if size > tuner.max_model_size:

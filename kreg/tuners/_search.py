@@ -5,9 +5,14 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import keras
-
-from kreg.tuners import _checks, _files, _fit_arguments, _folds, _reporting
+from kreg.tuners import (
+    _checks,
+    _files,
+    _fit_arguments,
+    _folds,
+    _reporting,
+    _waves,
+)
 from kreg.tuners._progress import Progress
 from kreg.tuners._run_factory import RunFactory, build
 from kreg.tuners._runs import Outcome, Run, Trainer
@@ -57,7 +62,10 @@ class Search:
             if t.can_train(model, callbacks, fit) is None
         )
         models = trainer.at_once(model, fit, tuner.population)
-        self._at_once = max(1, models // self._factory.runs_per_trial)
+        trials = max(1, models // self._factory.runs_per_trial)
+        if tuner.population == "auto":
+            trials = _waves.even(oracle.max_trials, trials)
+        self._at_once = trials
 
     def run(self) -> None:
         """Searches until the oracle has no more trials."""
@@ -152,4 +160,3 @@ class Search:
 
     def _forget_progress(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
-        keras.utils.clear_session(free_memory=False)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kreg.tuners import _waves
 from kreg.tuners._compiling import steps_of
 from kreg.tuners._one_by_one import OneByOne
 from kreg.tuners._population_trainer import PopulationTrainer
@@ -25,6 +26,7 @@ def trainers_of(
         tuner.hypermodel,
         objective,
         tuner.oracle.seed,
+        _waves.most_at_once(tuner.oracle),
         steps_of(tuner, fit),
         one_by_one,
     )

@@ -52,20 +52,19 @@ def test_steps_of_a_random_search(tmp_path):
         max_trials=40,
         executions_per_trial=2,
     )
-    waves = 3  # of 32
-    assert _compiling.steps_of(search, fit) == waves * 5 * 4
+    assert _compiling.steps_of(search, fit) == 80 * 5 * 4
     fit["validation_split"] = 0.5
-    assert _compiling.steps_of(search, fit) == waves * 5 * 2
+    assert _compiling.steps_of(search, fit) == 80 * 5 * 2
     data = {"x": iter([]), "epochs": 5}
     assert _compiling.steps_of(search, data) == 0
-    assert _compiling.steps_of(search, {**data, "steps_per_epoch": 7}) == 105
+    assert _compiling.steps_of(search, {**data, "steps_per_epoch": 7}) == 2800
 
 
 def test_steps_of_hyperband(tmp_path):
     search = tuner(kreg.tuners.Hyperband, tmp_path, max_epochs=9, factor=3)
     assert isinstance(search.oracle, keras_tuner.oracles.HyperbandOracle)
     fit = {"x": np.zeros((64, 2)), "y": np.zeros(64)}
-    assert _compiling.steps_of(search, fit) == 3 * 9 * 2
+    assert _compiling.steps_of(search, fit) == 3 * 9 * 9 * 2
 
 
 def test_size_of_the_validation_data():

@@ -84,7 +84,8 @@ def test_models_evaluate_to_the_stored_score(name, data, tmp_path):
 
 
 def alone(hp, build, seed, **fit):
-    """What `fit` gives for the values of a trial."""
+    """What `fit` gives for the values of a trial, names included."""
+    keras.utils.clear_session(free_memory=False)
     with _seeds.seeded_build(seed):
         model = build(hp)
     model.run_eagerly = True
