@@ -23,7 +23,7 @@ from kreg.diagnosis import diagnose
 
 BUNDLED = pathlib.Path(__file__).parents[1] / "tests/diagnosis/data/runs.json"
 THEIRS = (3, 5, 10, 20, 50)
-OURS = (1, 2, 3, 4, 5, 7, 10, 14, 20, 28, 40, 56, 80, 112)
+OURS = (1, 2, 3, 4, 5, 7, 10, 14, 20, 28, 40, 56, 80, 112, 160)
 CAP = 2.0
 RESAMPLES = 1000
 

@@ -72,10 +72,10 @@ class OverfitMonitor(keras.callbacks.Callback):
         seed: Integer. Seed of that choice. Defaults to `0`.
         on_overfit: `"warn"`, `"stop"`, `"restore_best"`, a callable, or a list
             of these. Defaults to `None`: nothing is done.
-        patience: Integer >= 1. How many validations after the lowest loss
-            `on_overfit` waits; each counts for more the more the run
-            overfits, and for less in noise and in the first 20 epochs.
-            Defaults to `10`.
+        patience: Integer >= 1. About how many validations after the lowest
+            loss `on_overfit` waits, as in `EarlyStopping`; but each counts
+            for more the more the run overfits, and for less in noise, in the
+            first 20 epochs and while the loss falls. Defaults to `10`.
         best_weights: Path ending in `.weights.h5` in which the best weights
             are kept, replaced whole. Defaults to `None`: in memory.
         record: Path ending in `.json` in which the record is kept, replaced

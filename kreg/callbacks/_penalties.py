@@ -7,15 +7,16 @@ import keras
 from keras import ops
 
 from kreg._structure import optimizers_of, walk
+from kreg.callbacks._small_penalties import small_penalties
 
 
 def penalty_in_losses(model: Any) -> float:
     """Sum of the weight penalties that Keras adds to `loss` and `val_loss`."""
-    return _total(
-        weight.regularizer(weight)
-        for weight in model.trainable_variables
-        if weight.regularizer is not None
-    )
+    penalized = [
+        w for w in model.trainable_variables if w.regularizer is not None
+    ]
+    total, rest = small_penalties(penalized)
+    return total + _total(weight.regularizer(weight) for weight in rest)
 
 
 def layers_that_add(model: Any) -> list[Any]:
@@ -98,8 +99,11 @@ def _losses_of_call(model: Any, x: Any) -> float:
 
 
 def _total(terms: Iterable[Any]) -> float:
+    terms = list(terms)
+    if not terms:
+        return 0.0
     # One transfer from the device, not one for each term. A loss need not be
     # a scalar: Keras sums it.
     scalars = [ops.sum(t) if len(t.shape) else t for t in terms]
-    scalars = [ops.cast(t, "float32") for t in scalars] or [ops.zeros(())]
+    scalars = [ops.cast(t, "float32") for t in scalars]
     return float(ops.convert_to_numpy(ops.sum(ops.stack(scalars))))

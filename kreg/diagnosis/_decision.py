@@ -185,6 +185,7 @@ def _evidence(measures):
     numbers = {
         "epochs": measures.count,
         "rise_error": measures.rise_error,
+        "end_rise": measures.end_rise,
         "agreement": measures.agreement,
         "score": score(measures),
         "noise": measures.noise,

@@ -32,6 +32,8 @@ class Measures:
         level: The best level, in the unit of the losses.
         rise: Loss at the end above the best level, in units of `scale`: the
             best level, or what was gained where losses are not positive.
+        end_rise: The mean of the last tenth above the lowest value, in
+            `scale`: what a ruler finds.
         rise_error: Standard error of `rise`.
         agreement: Rank correlation of training and validation loss once the
             first fall is over: 1 if they move alike, -1 if they part.
@@ -51,6 +53,8 @@ class Measures:
             there was no such rise.
         at_minimum: Whether the last epoch is the lowest.
         gap: Validation loss minus training loss at the end, or NaN.
+        gap_ratio: Logarithm of validation loss over training loss at the end,
+            or NaN where they are not positive.
         paired: The paired rise at the end above the smallest rise worth a
             name, in its standard errors, or NaN.
     """
@@ -60,6 +64,7 @@ class Measures:
     onset: int
     level: float
     rise: float
+    end_rise: float
     rise_error: float
     agreement: float
     noise: float
@@ -74,6 +79,7 @@ class Measures:
     hump: float
     at_minimum: bool
     gap: float
+    gap_ratio: float
     paired: float
 
 
@@ -116,6 +122,7 @@ def measure(
         onset=_onset(curve, lowest, best, final, val.size),
         level=level * unit,
         rise=(final - level) / scale,
+        end_rise=(_end_mean(val, filtered) - filtered[:-1].min()) / scale,
         rise_error=between * np.sqrt(1 / width + 1 / tail) / scale,
         agreement=_agreement(val, train),
         noise=between / scale,
@@ -130,6 +137,7 @@ def measure(
         hump=_hump(curve.values, scale),
         at_minimum=bool(val[-1] <= val.min()),
         gap=round(_gap(val, train, tail), 9) * unit,
+        gap_ratio=_gap_ratio(val, train),
         paired=_paired(paired, scale * unit, tail),
     )
 
@@ -154,10 +162,18 @@ def _best_level(filtered, smoothed, between):
 
 def _final_level(val, filtered, scale):
     """The last value, held near the mean of the last few against spikes."""
-    tail = max(constants.MIN_TAIL, round(constants.END_FRACTION * val.size))
-    mean = np.append(filtered[-tail:-1], np.median(val[-3:])).mean()
-    limit = constants.LAST_LIMIT * scale
+    mean, limit = _end_mean(val, filtered), constants.LAST_LIMIT * scale
     return float(np.clip(val[-1], mean - limit, mean + limit))
+
+
+def _end_mean(val, filtered):
+    """The mean of the last tenth, in which a spike counts for nothing."""
+    last = _last_tenth(val.size)
+    return float(np.append(filtered[-last:-1], np.median(val[-3:])).mean())
+
+
+def _last_tenth(count):
+    return max(constants.MIN_TAIL, round(constants.END_FRACTION * count))
 
 
 def _agreement(val, train):
@@ -233,6 +249,19 @@ def _gap(val, train, tail):
     difference = (val - train)[-tail:]
     known = difference[np.isfinite(difference)]
     return float(np.median(known)) if known.size else np.nan
+
+
+def _gap_ratio(val, train):
+    known = np.flatnonzero(np.isfinite(train))
+    if not known.size:
+        return np.nan
+    # A training loss of next to nothing is no smaller than this.
+    least = constants.GAP_FLOOR * abs(float(train[known[0]]))
+    here = known[-_last_tenth(known.size) :]
+    above, below = val[here].mean() + least, train[here].mean() + least
+    if min(above, below) <= 0:
+        return np.nan
+    return float(np.log(above) - np.log(below))
 
 
 def _hump(values, scale):

@@ -83,16 +83,21 @@ def epoch_of_weights(model):
     return round(1000 * float(model.get_weights()[1][0]))
 
 
+def worth(waited, epochs, evidence):
+    overfits = 0.6 * np.clip(evidence["score"], 0, 2) * min(waited / 40, 1)
+    falls = 0.3 * np.clip(evidence["fall"] / 0.1, -1, 1)
+    noisy = 9 * min(evidence["noise"], 1)
+    early = 1.5 * min(epochs / 20, 1) ** 0.5
+    return waited * early * (1 - falls) * (1 + overfits) / (1 + noisy)
+
+
 def first_overfit(losses, patience=10):
     """The epoch in which the wait has counted for enough, by the formula."""
     for epoch in range(4, len(losses)):
         seen = losses[: epoch + 1]
         verdict = diagnose(np.linspace(1, 0, epoch + 1), seen)
-        score, noise = verdict.evidence["score"], verdict.evidence["noise"]
         waited = epoch - int(np.argmin(seen))
-        worth = waited * min((epoch + 1) / 20, 1)
-        worth *= (1 + 0.6 * np.clip(score, 0, 2)) / (1 + 3 * min(noise, 1))
-        if worth >= patience:
+        if worth(waited, epoch + 1, verdict.evidence) >= patience:
             return epoch
     return None
 
@@ -106,7 +111,7 @@ def test_warns_once_with_the_verdict():
     assert len(epochs) == 2 * len(OVERFITS)
 
 
-@pytest.mark.parametrize("patience", [7, 10])
+@pytest.mark.parametrize("patience", [10, 14])
 def test_stops_when_the_verdict_on_the_curve_so_far_says_so(patience):
     monitor = Monitor(on_overfit="stop", patience=patience)
     model, epochs = fit(monitor, OVERFITS)
@@ -138,7 +143,7 @@ def test_stops_where_nothing_better_is_to_be_expected():
     losses = [*FALL, *[0.501, 0.502] * 15]
     monitor = Monitor(on_overfit=["stop", "warn", "restore_best"])
     model, epochs = fit(monitor, losses)
-    assert 14 + 10 <= epochs[-1] == first_overfit(losses) < 14 + 20
+    assert 14 + 5 <= epochs[-1] == first_overfit(losses) <= 14 + 15
     assert monitor.stopped_because.reason == "no improvement"
     assert not monitor.verdict.overfitting
     assert epoch_of_weights(model) == monitor.restored_epoch == 14

@@ -136,3 +136,30 @@ def test_confident_verdicts_on_labelled_runs_are_right_more_often():
     confident = confidence >= np.median(confidence)
     assert right[confident].mean() > right[~confident].mean()
     assert ((confidence >= 0.5) & (confidence <= 1)).all()
+
+
+def test_one_lucky_last_epoch_does_not_hide_what_the_last_tenth_shows():
+    val = curves.with_value(curves.rising(rise=0.1), 59, 0.52)
+    # Ranks of a flat training loss say nothing: the rises alone decide.
+    verdict = diagnose(np.full(60, 0.3), val)
+    mean = np.mean([*val[-6:-1], np.median(val[-3:])])
+    lowest = min(sorted(val[i - 1 : i + 2])[1] for i in range(1, 59))
+    expected = (mean - lowest) / lowest
+    assert verdict.evidence["end_rise"] == pytest.approx(expected, rel=0.02)
+    assert verdict.relative_rise < 0.07
+    assert verdict.overfitting
+
+
+def test_without_a_training_curve_the_confidence_is_that_of_the_score():
+    verdict = diagnose(None, curves.rising(rise=0.1))
+    odds = verdict.evidence["score"]
+    expected = 1 / (1 + np.exp(-odds))
+    assert verdict.confidence == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_further_the_losses_end_apart_the_surer_is_overfitting():
+    val = curves.rising(rise=0.1)
+    near, far = diagnose(TRAIN, val), diagnose(TRAIN**3, val)
+    assert near.evidence["score"] == pytest.approx(far.evidence["score"])
+    assert near.overfitting
+    assert far.confidence > near.confidence + 0.02
