@@ -237,6 +237,30 @@ def test_proxes_are_those_of_each_weight():
             )
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_prox_in_half_precision_is_that_in_float32(dtype):
+    # 3e4: squares overflow float16. 1e-4: its thresholds would be 0 in it.
+    for size, step in ((3e4, 1e3), (1.0, 0.1), (1e-4, 1e-7)):
+        w = ops.cast(ops.convert_to_tensor(weight(0).clip(-2, 2) * size), dtype)
+        exact = ops.cast(w, "float32")
+        for name, make in SCALAR.items():
+            steps = [step]
+            if name in ARRAY:
+                steps.append(np.full(w.shape, step, "float32"))
+            for each in steps:
+                found = make().prox(w, each)
+                assert keras.backend.standardize_dtype(found.dtype) == dtype
+                np.testing.assert_array_equal(
+                    ops.convert_to_numpy(ops.cast(found, "float32")),
+                    ops.convert_to_numpy(
+                        ops.cast(
+                            ops.cast(make().prox(exact, each), dtype), "float32"
+                        )
+                    ),
+                    err_msg=f"{name} {size}",
+                )
+
+
 def test_group_prox_keeps_shapes_of_any_rank():
     w = weight(1, (3, 3, 4, 6))
     for axis, size in ((-1, 1), (-1, 3), (2, 2), (0, 1)):

@@ -6,7 +6,7 @@ from keras import ops
 
 from kreg._numerics import cast_like, soft_threshold
 from kreg._registration import register
-from kreg.regularizers._groups import Grouped, as_tensors
+from kreg.regularizers._groups import Grouped
 from kreg.strength import Strength
 
 
@@ -73,9 +73,8 @@ class GroupLasso(Grouped):
         """Returns the penalty of `x`."""
         return ops.multiply(self.strength.effective, self.sum_of_norms(x))
 
-    def proxes(self, weights: Any, step_sizes: Any) -> list[Any]:
+    def wide_proxes(self, weights: Any, steps: Any) -> list[Any]:
         """Returns `prox` of each weight, in one search for all roots."""
-        weights, steps = as_tensors(weights, step_sizes)
         return self.proxes_of_norms(weights, steps, self.strength.effective)
 
     def get_config(self) -> dict[str, Any]:
@@ -145,13 +144,12 @@ class SparseGroupLasso(Grouped):
             ops.multiply(self.group.effective, self.sum_of_norms(x)),
         )
 
-    def proxes(self, weights: Any, step_sizes: Any) -> list[Any]:
+    def wide_proxes(self, weights: Any, steps: Any) -> list[Any]:
         """Returns `prox` of each weight, in one search for all roots.
 
         The soft threshold of the first term, then the group prox of the
         second: exact, in any diagonal metric.
         """
-        weights, steps = as_tensors(weights, step_sizes)
         l1 = self.l1.effective
         shrunk = [
             soft_threshold(w, ops.multiply(step, cast_like(l1, w)))

@@ -11,12 +11,7 @@ from kreg._numerics import cast_like, safe_divide, safe_norm
 _FLOOR = 1e-9  # of a threshold relative to the group's norm
 # Each step squares the error, so that one as small as the root of the dtype's
 # precision, relative to the radius, has arrived.
-_SETTLED = {
-    "float64": 2.0**-26,
-    "float32": 2.0**-12,
-    "float16": 2.0**-5,
-    "bfloat16": 2.0**-4,
-}
+_SETTLED = {"float64": 2.0**-26, "float32": 2.0**-12}
 _MOST_STEPS = 30  # 2 are usual; 10 with step sizes that differ by 1e16
 
 

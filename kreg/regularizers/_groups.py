@@ -6,7 +6,7 @@ from typing import Any
 
 from keras import ops
 
-from kreg._numerics import cast_like, safe_norm
+from kreg._numerics import cast_like, safe_norm, widened
 from kreg._validation import check_count, fail
 from kreg.regularizers._group_prox import prox_of_groups, proxes_of_groups
 from kreg.regularizers._penalty import Penalty
@@ -68,6 +68,19 @@ class Grouped(Penalty):
         pairs = zip(found, weights, strict=True)
         return [ops.reshape(u, w.shape) for u, w in pairs]
 
+    def proxes(self, weights: Any, step_sizes: Any) -> list[Any]:
+        """Returns `prox` of each weight, in one search for all roots."""
+        given = [ops.convert_to_tensor(w) for w in weights]
+        found = self.wide_proxes(*as_tensors(given, step_sizes))
+        return [cast_like(u, w) for u, w in zip(found, given, strict=True)]
+
+    def wide_proxes(self, weights: Any, steps: Any) -> list[Any]:
+        """Returns `proxes` of tensors of float32 or wider."""
+        raise NotImplementedError(
+            f"Penalty '{type(self).__name__}' must override "
+            "`wide_proxes(self, weights, steps)`."
+        )
+
     def prox(self, w: Any, step_size: Any) -> Any:
         """Returns the `u` that minimizes the penalty near `w`.
 
@@ -124,8 +137,11 @@ class Grouped(Penalty):
 
 
 def as_tensors(weights: Any, step_sizes: Any) -> tuple[list[Any], list[Any]]:
-    """Returns both as tensors; a step size that is no scalar is spread out."""
-    tensors = [ops.convert_to_tensor(w) for w in weights]
+    """Returns both as tensors, in float32 or wider.
+
+    A step size that is no scalar is spread out.
+    """
+    tensors = [widened(ops.convert_to_tensor(w)) for w in weights]
     steps = []
     for w, step in zip(tensors, step_sizes, strict=True):
         step = cast_like(step, w)

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kreg._numerics import widened
 from kreg._structure import walk
 from kreg.strength import HoldsStrengths, Strength
 
@@ -70,10 +71,7 @@ class Penalty(
         Returns:
             Scalar tensor, float32 or wider.
         """
-        x = ops.convert_to_tensor(x)
-        if keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16"):
-            x = ops.cast(x, "float32")
-        return self.penalty(x)
+        return self.penalty(widened(ops.convert_to_tensor(x)))
 
     def penalty(self, x: Any) -> Any:
         """Returns the penalty of `x`, a tensor of float32 or wider."""

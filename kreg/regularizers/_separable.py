@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kreg._numerics import cast_like, soft_threshold
+from kreg._numerics import cast_like, soft_threshold, widened
 from kreg.regularizers._penalty import Penalty
 
 if keras.backend.backend() == "tensorflow":
@@ -58,7 +58,8 @@ class Separable(Penalty):
         Returns:
             Tensor of the shape and dtype of `w`.
         """
-        w = ops.convert_to_tensor(w)
+        given = ops.convert_to_tensor(w)
+        w = widened(given)
         step = cast_like(step_size, w)
         a, b = self.parts(w)
         if a is not None:
@@ -66,7 +67,7 @@ class Separable(Penalty):
         if b is not None:
             b = cast_like(b, w)
             w = ops.divide(w, ops.add(1.0, ops.multiply(2.0 * step, b)))
-        return w
+        return cast_like(w, given)
 
 
 def _weighted_sum(weights: Any, values: Any) -> Any:

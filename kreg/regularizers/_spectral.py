@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from kreg._numerics import as_matrix, cast_like, svd
+from kreg._numerics import as_matrix, cast_like, svd, widened
 from kreg._registration import register
 from kreg.regularizers._penalty import Penalty
 from kreg.strength import Strength
@@ -39,12 +39,14 @@ class _Spectral(Penalty):
         Returns:
             Tensor of the shape and dtype of `w`.
         """
-        w = ops.convert_to_tensor(w)
+        given = ops.convert_to_tensor(w)
+        w = widened(given)
         u, s, vt = svd(as_matrix(w))
         step = cast_like(step_size, w)
         threshold = step * cast_like(self.strength.effective, w)
         shrunk = self.shrink(s, threshold)
-        return ops.reshape(ops.matmul(u * shrunk, vt), w.shape)
+        stepped = ops.reshape(ops.matmul(u * shrunk, vt), w.shape)
+        return cast_like(stepped, given)
 
     def slopes(self, s: Any) -> Any:
         """Returns the gradient of the norm in the singular values `s`."""

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kreg._numerics import cast_like, soft_threshold
+from kreg._numerics import cast_like, soft_threshold, widened
 from kreg._registration import register
 from kreg._validation import fail
 from kreg.regularizers._groups import Grouped
@@ -93,7 +93,8 @@ class Sum(Penalty):
         """
         if self.prox_steps is None:
             return super().prox(w, step_size)
-        w = ops.convert_to_tensor(w)
+        given = ops.convert_to_tensor(w)
+        w = widened(given)
         step = cast_like(step_size, w)
         separable, others = self._kinds()
         parts = [penalty.parts(w) for penalty in separable]
@@ -104,7 +105,8 @@ class Sum(Penalty):
         for a, _ in parts:
             if a is not None:
                 w = soft_threshold(w, step * cast_like(a, w))
-        return others[0].prox(w, step) if others else w
+        stepped = others[0].prox(w, step) if others else w
+        return cast_like(stepped, given)
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raises `ValueError` if one of the penalties cannot take `shape`."""
