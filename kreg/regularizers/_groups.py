@@ -8,6 +8,7 @@ from keras import ops
 
 from kreg._numerics import cast_like, safe_norm, widened
 from kreg._validation import check_count, fail
+from kreg.regularizers._alike import alike
 from kreg.regularizers._group_prox import prox_of_groups, proxes_of_groups
 from kreg.regularizers._penalty import Penalty
 
@@ -52,21 +53,33 @@ class Grouped(Penalty):
             steps: Scalar tensors, or tensors of the same shapes.
             strength: Scalar tensor >= 0.
         """
+        are_scalar = all(len(step.shape) == 0 for step in steps)
+        together = alike(weights)
         parts, sizes, strengths, axes = [], [], [], []
-        for w, step in zip(weights, steps, strict=True):
-            part, across = self._split(w)
+        for same in together:
+            split, across = zip(
+                *(self._split(weights[i]) for i in same), strict=True
+            )
+            part = ops.stack(split)
             parts.append(part)
-            axes.append(across)
-            is_scalar = len(step.shape) == 0
-            sizes.append(step if is_scalar else ops.reshape(step, part.shape))
-            factor = self._factor(part.shape, across)
-            strengths.append(ops.multiply(cast_like(strength, w), factor))
-        if all(len(step.shape) == 0 for step in steps):
+            axes.append(tuple(axis + 1 for axis in across[0]))
+            own = [steps[i] for i in same]
+            if are_scalar:
+                shape = (len(same), *[1] * (len(part.shape) - 1))
+            else:
+                own = [ops.broadcast_to(s, weights[same[0]].shape) for s in own]
+                shape = part.shape
+            sizes.append(ops.reshape(ops.stack(own), shape))
+            factor = self._factor(part.shape, axes[-1])
+            strengths.append(ops.multiply(cast_like(strength, part), factor))
+        if are_scalar:
             found = list(map(prox_of_groups, parts, sizes, strengths, axes))
         else:
             found = proxes_of_groups(parts, sizes, strengths, axes)
-        pairs = zip(found, weights, strict=True)
-        return [ops.reshape(u, w.shape) for u, w in pairs]
+        results: dict[int, Any] = {}
+        for same, u in zip(together, found, strict=True):
+            results.update(zip(same, ops.unstack(u, len(same)), strict=True))
+        return [ops.reshape(results[i], w.shape) for i, w in enumerate(weights)]
 
     def proxes(self, weights: Any, step_sizes: Any) -> list[Any]:
         """Returns `prox` of each weight, in one search for all roots."""
