@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kreg.population._forward import Forward, Totals
-from kreg.population._mapping_jax import mapping_for
+from kreg.population._in_turns_jax import InTurns, pays_for
 from kreg.population._options import Options
 from kreg.population._rows import Rows
 from kreg.population._template import Template
@@ -28,7 +28,6 @@ class Engine:
         self.options = options
         self.forward = Forward(template)
         self.optimizer = template.optimizer
-        self._map = mapping_for(template.model)
         self.traces = 0
         self.weights: list[Any]
         self.state: list[Any]
@@ -41,6 +40,13 @@ class Engine:
         ]
         self._kept: list[Any] | None = None
         self.reset_metrics()
+        self._train: Any
+        self._test: Any
+        self._results: Any
+        self._predict: Any
+        self._compile()
+
+    def _compile(self) -> None:
         self._train = jax.jit(self._train_all, donate_argnums=0)
         self._test = jax.jit(self._test_all)
         self._results = jax.jit(self._results_of_all)
@@ -55,14 +61,14 @@ class Engine:
         """Trains on batches of `data`, given as the rows of each."""
         model = (self.weights, self.state, self.seeds, self.optimizer_state)
         carry = (*model, self.metrics, self.totals)
-        model, self.metrics, self.totals = self._train(carry, data, full, rest)
+        *model, self.metrics, self.totals = self._train(carry, data, full, rest)
         self.weights, self.state, self.seeds, self.optimizer_state = model
 
     def test(self, data: Any, full: Any, rest: Any) -> None:
         """Measures batches of `data` at inference."""
         model = (self.weights, self.state, self.seeds)
         self.metrics, self.totals = self._test(
-            model, (self.metrics, self.totals), data, full, rest
+            (self.metrics, self.totals), model, data, full, rest
         )
 
     def results(self) -> dict[str, np.ndarray]:
@@ -126,74 +132,55 @@ class Engine:
 
     def _train_all(self, carry: Any, data: Any, full: Any, rest: Any) -> Any:
         self.traces += 1
+        one = jax.vmap(
+            self._train_one,
+            in_axes=(self._train_axes, None, self._rows_axis),
+            out_axes=self._train_axes,
+        )
 
         def step(carry: Any, rows: Any) -> Any:
-            return self._train_step(carry, data, rows), None
+            return one(carry, data, rows), None
 
-        if full is not None:
-            carry, _ = jax.lax.scan(step, carry, full)
-        if rest is not None:
-            carry, _ = step(carry, rest)
-        *model, metrics, totals = carry
-        return model, metrics, totals
+        return _over_batches(step, carry, full, rest)
 
     def _test_all(
-        self, model: Any, sums: Any, data: Any, full: Any, rest: Any
+        self, sums: Any, model: Any, data: Any, full: Any, rest: Any
     ) -> Any:
-        def step(sums: Any, rows: Any) -> Any:
-            return self._test_step(model, sums, data, rows), None
-
-        if full is not None:
-            sums, _ = jax.lax.scan(step, sums, full)
-        if rest is not None:
-            sums, _ = step(sums, rest)
-        return sums
-
-    def _train_step(self, carry: Any, data: Any, rows: Any) -> Any:
-        own_data = self.options.own_data
-        batch = None if own_data else _take(data, rows)
-
-        def one(carry: Any, index: Any) -> Any:
-            weights, state, seeds, optimizer, metrics, totals = carry
-            mine = _take(data, index) if own_data else batch
-
-            def loss_of(weights: Any) -> Any:
-                loss, *updates = self.forward(
-                    weights, state, seeds, metrics, totals, mine, True
-                )
-                return loss, updates
-
-            gradients, updates = jax.grad(loss_of, has_aux=True)(weights)
-            state, seeds, metrics, totals = updates
-            # The optimizer's own Strengths and rates are among its variables.
-            weights, optimizer = self.optimizer.stateless_apply(
-                optimizer, gradients, weights
-            )
-            return weights, state, seeds, optimizer, metrics, totals
-
-        seeds = self._seed_axis
-        axes = (0, 0, seeds, 0, 0, 0)
-        mapped = self._map(
-            one, in_axes=(axes, 0 if own_data else None), out_axes=axes
+        one = jax.vmap(
+            self._test_one, in_axes=(0, self._model_axes, None, self._rows_axis)
         )
-        return mapped(carry, rows if own_data else None)
 
-    def _test_step(self, model: Any, sums: Any, data: Any, rows: Any) -> Any:
-        own_data = self.options.own_data
-        batch = None if own_data else _take(data, rows)
+        def step(sums: Any, rows: Any) -> Any:
+            return one(sums, model, data, rows), None
 
-        def one(model: Any, sums: Any, index: Any) -> Any:
-            mine = _take(data, index) if own_data else batch
-            weights, state, seeds = model
-            metrics, totals = sums
-            _, _, _, metrics, totals = self.forward(
-                weights, state, seeds, metrics, totals, mine, False
+        return _over_batches(step, sums, full, rest)
+
+    def _train_one(self, carry: Any, data: Any, rows: Any) -> Any:
+        weights, state, seeds, optimizer, metrics, totals = carry
+        batch = _take(data, rows)
+
+        def loss_of(weights: Any) -> Any:
+            loss, *updates = self.forward(
+                weights, state, seeds, metrics, totals, batch, True
             )
-            return metrics, totals
+            return loss, updates
 
-        axes = ((0, 0, self._seed_axis), 0, 0 if own_data else None)
-        index = rows if own_data else None
-        return self._map(one, in_axes=axes)(model, sums, index)
+        gradients, updates = jax.grad(loss_of, has_aux=True)(weights)
+        state, seeds, metrics, totals = updates
+        # The optimizer's own Strengths and rates are among its variables.
+        weights, optimizer = self.optimizer.stateless_apply(
+            optimizer, gradients, weights
+        )
+        return weights, state, seeds, optimizer, metrics, totals
+
+    def _test_one(self, sums: Any, model: Any, data: Any, rows: Any) -> Any:
+        weights, state, seeds = model
+        metrics, totals = sums
+        batch = _take(data, rows)
+        _, _, _, metrics, totals = self.forward(
+            weights, state, seeds, metrics, totals, batch, False
+        )
+        return metrics, totals
 
     def _results_of_all(self, rows: Any) -> dict[str, Any]:
         def one(row: Any) -> Any:
@@ -204,13 +191,8 @@ class Engine:
         return jax.vmap(one)(rows)
 
     def _predict_all(self, model: Any, x: Any) -> Any:
-        axes = (0, 0, self._seed_axis)
-        return self._map(
-            lambda weights, state, seeds: self.forward.predict(
-                weights, state, seeds, x
-            ),
-            in_axes=axes,
-        )(*model)
+        axes = (*self._model_axes, None)
+        return jax.vmap(self.forward.predict, in_axes=axes)(*model, x)
 
     @property
     def _seed_axis(self) -> int | None:
@@ -220,6 +202,67 @@ class Engine:
         rate to them.
         """
         return None if self.options.shared_seeds else 0
+
+    @property
+    def _model_axes(self) -> tuple[Any, ...]:
+        return 0, 0, self._seed_axis
+
+    @property
+    def _train_axes(self) -> tuple[Any, ...]:
+        return 0, 0, self._seed_axis, 0, 0, 0
+
+    @property
+    def _rows_axis(self) -> int | None:
+        return 0 if self.options.own_data else None
+
+
+class EngineInTurns(Engine):
+    """The same where trials are quicker in turns: convolutions on a CPU."""
+
+    def _compile(self) -> None:
+        model, train = self._model_axes, self._train_axes
+        size = self.size
+        training = InTurns(self._train_counted, size, (train,), train)
+        testing = InTurns(self._test_one, size, (0, model), 0)
+        predicting = InTurns(self.forward.predict, size, model, 0)
+        own = self.options.own_data
+
+        def trained(carry: Any, data: Any, full: Any, rest: Any) -> Any:
+            return training.batches((carry,), data, _listed(full, rest), own)
+
+        def tested(
+            sums: Any, model: Any, data: Any, full: Any, rest: Any
+        ) -> Any:
+            batches = _listed(full, rest)
+            return testing.batches((sums, model), data, batches, own)
+
+        self._train, self._test = trained, tested
+        self._results = jax.jit(self._results_of_all)
+        self._predict = predicting.each
+
+    def _train_counted(self, carry: Any, data: Any, rows: Any) -> Any:
+        self.traces += 1
+        return self._train_one(carry, data, rows)
+
+
+def engine_for(template: Template, rows: Rows, options: Options) -> Engine:
+    """Returns an engine of the kind that is quicker for the model."""
+    kind = EngineInTurns if pays_for(template.model) else Engine
+    return kind(template, rows, options)
+
+
+def _over_batches(step: Any, carry: Any, full: Any, rest: Any) -> Any:
+    if full is not None:
+        carry, _ = jax.lax.scan(step, carry, full)
+    if rest is not None:
+        carry, _ = step(carry, rest)
+    return carry
+
+
+def _listed(full: Any, rest: Any) -> list[Any]:
+    """Returns the rows of all batches."""
+    last = [] if rest is None else [rest]
+    return [*([] if full is None else full), *last]
 
 
 @jax.jit

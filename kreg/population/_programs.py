@@ -107,7 +107,7 @@ def _engine_class() -> Any:
     if keras.backend.backend() == "jax":
         from kreg.population import _engine_jax
 
-        return _engine_jax.Engine
+        return _engine_jax.engine_for
     from kreg.population import _engine_tensorflow
 
     return _engine_tensorflow.Engine
