@@ -9,6 +9,8 @@ import pytest
 import kreg
 from kreg.population import Population
 
+pytestmark = pytest.mark.backends("tensorflow", "jax")
+
 UNITS, TRIALS = 1024, 8
 
 
