@@ -1,101 +1,215 @@
-"""How many trials of a search go together."""
+"""How trials are asked for together, and what becomes of each."""
+
+import itertools
+import json
+import math
 
 import keras
 import keras_tuner
 import pytest
 
-import kreg
-from kreg.tuners import _waves
-
-
-@pytest.mark.parametrize(
-    ("trials", "most", "size"),
-    [(32, 64, 32), (64, 64, 64), (65, 64, 33), (130, 64, 44), (5, 1, 1)],
-)
-def test_waves_are_few_and_even(trials, most, size):
-    assert _waves.even(trials, most) == size
-
-
-def test_waves_are_full_where_the_number_of_trials_is_not_known():
-    assert _waves.even(None, 64) == 64
-
-
-def test_oracles_that_learn_are_asked_for_less(tmp_path):
-    def at_once(cls, **kwargs):
-        tuner = cls(lambda hp: None, "val_loss", directory=tmp_path, **kwargs)
-        return _waves.most_at_once(tuner.oracle)
-
-    independent = at_once(kreg.tuners.RandomSearch)
-    assert at_once(kreg.tuners.GridSearch) == independent
-    assert at_once(kreg.tuners.BayesianOptimization) < independent
-    assert at_once(kreg.tuners.Hyperband) < independent
-    assert _waves.most_at_once(keras_tuner.oracles.RandomSearchOracle()) == (
-        independent
-    )
-
-
-@pytest.mark.parametrize(
-    ("population", "sizes"), [("auto", [3, 3, 3]), (4, [4, 4, 1])]
-)
-def test_what_the_user_wants_is_not_evened_out(
-    population, sizes, waves, tmp_path
-):
-    """The trainer of the fixture takes four at once."""
-    tuner = kreg.tuners.RandomSearch(
-        build, "loss", max_trials=9, population=population, directory=tmp_path
-    )
-    tuner.search(epochs=1)
-    assert [len(wave) for wave in waves] == sizes
+import kreg.tuners
+from kreg.tuners import TrialResult
 
 
 def build(hp):
-    factor = hp.Float("a", 1e-4, 1e-2)
-    penalty = keras.regularizers.L2(factor)
-    model = keras.Sequential(
-        [
-            keras.Input((2,)),
-            keras.layers.Dense(2, kernel_regularizer=penalty),
-            keras.layers.Dense(1),
-        ]
-    )
+    hp.Float("a", 0.0, 1.0)
+    model = keras.Sequential()
     model.compile("sgd", "mse")
     return model
 
 
-def test_models_are_built_as_if_each_were_the_first(waves, tmp_path):
-    names, policies = [], []
-
-    def watched(hp):
-        model = build(hp)
-        names.append([layer.name for layer in model.layers])
-        policies.append(model.layers[0].dtype_policy.name)
-        return model
-
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        outside = keras.layers.Dense(1).name
-        tuner = kreg.tuners.RandomSearch(
-            watched, "loss", max_trials=3, directory=tmp_path
-        )
-        names.clear()  # KerasTuner itself has built one, for the space
-        tuner.search(epochs=1)
-        for run in waves[0]:
-            run.model  # noqa: B018
-        assert keras.config.dtype_policy().name == "mixed_bfloat16"
-        assert keras.layers.Dense(1).name not in (outside, "dense")
-    finally:
-        keras.config.set_dtype_policy("float32")
-    assert len(names) == 4  # one to look at before the first trial
-    assert all(own == ["dense", "dense_1"] for own in names)
-    assert set(policies) == {"mixed_bfloat16"}
+def random_search(path, **kwargs):
+    arguments = {"max_trials": 10, "seed": 1, "directory": path, **kwargs}
+    return kreg.tuners.RandomSearch(build, "loss", **arguments)
 
 
-def test_errors_of_a_build_are_raised(tmp_path):
-    def wrong(hp):
-        build(hp)
-        raise ZeroDivisionError("in the build function")
+def test_a_wave_is_as_large_as_the_population(waves, tmp_path):
+    tuner = random_search(tmp_path, population=4)
+    tuner.search(verbose=0)
+    assert [len(wave) for wave in waves] == [4, 4, 2]
+    assert [run.trial_id for run in itertools.chain(*waves)] == [
+        f"0{i}" for i in range(10)
+    ]
+    assert {t.status for t in tuner.oracle.trials.values()} == {"COMPLETED"}
+    assert tuner.oracle.end_order == tuner.oracle.start_order
+    assert not tuner.oracle.ongoing_trials
 
-    with pytest.raises(ZeroDivisionError, match="in the build function"):
-        kreg.tuners.RandomSearch(
-            wrong, "loss", max_trials=3, directory=tmp_path
-        )
+
+def test_executions_and_folds_count_as_models(waves, tmp_path):
+    tuner = random_search(tmp_path, population=8, executions_per_trial=3)
+    tuner.search(verbose=0)
+    assert [len(wave) for wave in waves] == [6] * 5
+    assert {run.seed for run in waves[0]} == {1, 2, 3}
+
+
+def test_rungs_are_trained_together(waves, tmp_path):
+    tuner = kreg.tuners.Hyperband(
+        build, "loss", max_epochs=9, directory=tmp_path, population=32, seed=1
+    )
+    tuner.search(verbose=0)
+    spans = [{(r.initial_epoch, r.epochs) for r in wave} for wave in waves]
+    assert all(len(span) == 1 for span in spans)
+    assert len(tuner.oracle.trials) == 23  # 13, then 6 and 4: KerasTuner's
+    promoted = [r for r in itertools.chain(*waves) if r.initial_epoch]
+    assert promoted
+    assert all(run.parent is not None for run in promoted)
+
+
+def test_nan_fails_its_trial_alone(waves, tmp_path):
+    tuner = random_search(tmp_path, population=2)
+    count = itertools.count()
+    tuner.search(lambda run: math.nan if next(count) < 6 else 0.5, verbose=0)
+    results = tuner.results
+    assert [r.status for r in results] == ["FAILED"] * 6 + ["COMPLETED"] * 4
+    assert all(r.objective is None for r in results[:6])
+    assert "not finite" in results[0].message
+
+
+def test_errors_in_a_row_end_the_search(tmp_path):
+    def broken(hp):
+        hp.Float("a", 0.0, 1.0)
+        if hp.get("a"):  # which is 0 while the space is looked at
+            raise RuntimeError("no such network")
+        return build(hp)
+
+    tuner = kreg.tuners.RandomSearch(
+        broken,
+        "loss",
+        max_trials=9,
+        population=3,
+        directory=tmp_path,
+        seed=2,
+    )
+    with pytest.raises(RuntimeError, match="no such network"):
+        tuner.search(x=[1.0], verbose=0)
+    trials = tuner.oracle.trials.values()
+    assert [t.status for t in trials] == ["FAILED"] * 3
+    # Neither a lock nor half a trial is left: the search can go on.
+    tuner.oracle.max_consecutive_failed_trials = 5
+    with pytest.raises(RuntimeError, match="last 5 trials failed"):
+        tuner.search(x=[1.0], verbose=0)
+
+
+def test_a_finished_search_is_not_repeated(waves, tmp_path):
+    random_search(tmp_path).search(verbose=0)
+    count = len(waves)
+    again = random_search(tmp_path)
+    again.search(verbose=0)
+    assert len(waves) == count
+    assert len(again.results) == 10
+
+
+def test_trials_left_running_come_first(waves, tmp_path):
+    def dies(run):
+        if run.trial_id == "05":
+            raise KeyboardInterrupt
+        return 0.5
+
+    tuner = random_search(tmp_path, population=4)
+    with pytest.raises(KeyboardInterrupt):
+        tuner.search(dies, verbose=0)
+    again = random_search(tmp_path, population=4)
+    assert again.oracle.unfinished == 4
+    waves.clear()
+    again.search(verbose=0)
+    ids = [[run.trial_id for run in wave] for wave in waves]
+    assert ids == [["04", "05", "06", "07"], ["08", "09"]]
+
+
+@pytest.mark.parametrize("gap", ["asked", "ended", "gate"])
+def test_gaps_between_two_writes(waves, tmp_path, gap):
+    """A kill between any two writes: what is on the disk then."""
+    tuner = random_search(tmp_path, population=4)
+    tuner.search(verbose=0)
+    project = tmp_path / "untitled_project"
+    oracle = json.loads((project / "oracle.json").read_text())
+    path = project / "trial_09" / "trial.json"
+    if gap == "asked":  # a trial has a file, and the oracle does not say so
+        trial = json.loads(path.read_text())
+        trial["status"], trial["score"] = "RUNNING", None
+        path.write_text(json.dumps(trial))
+        oracle["end_order"].remove("09")
+        oracle["start_order"].remove("09")
+    if gap == "ended":  # a trial has ended, and the oracle thinks it runs
+        oracle["end_order"].remove("09")
+        oracle["ongoing_trials"] = {"tuner0.1": "09"}
+    if gap == "gate":
+        (project / "tuner0.json").unlink()
+    (project / "oracle.json").write_text(json.dumps(oracle))
+    waves.clear()
+    again = random_search(tmp_path, population=4)
+    again.search(verbose=0)
+    rerun = [run.trial_id for run in itertools.chain(*waves)]
+    assert rerun == (["09"] if gap == "asked" else [])
+    assert {t.status for t in again.oracle.trials.values()} == {"COMPLETED"}
+    assert sorted(again.oracle.end_order) == sorted(again.oracle.trials)
+
+
+def test_a_damaged_file_is_named(waves, tmp_path):
+    random_search(tmp_path).search(verbose=0)
+    (tmp_path / "untitled_project" / "trial_03" / "trial.json").write_text("")
+    with pytest.raises(RuntimeError, match=r"trial_03.trial.json is damaged"):
+        random_search(tmp_path)
+
+
+def test_stock_keras_tuner_opens_the_project(waves, tmp_path):
+    tuner = random_search(tmp_path)
+    tuner.search(verbose=0)
+    stock = keras_tuner.RandomSearch(
+        build, "val_loss", max_trials=10, directory=tmp_path
+    )
+    assert isinstance(tuner, keras_tuner.RandomSearch)
+    assert [t.score for t in stock.oracle.get_best_trials(10)] == [
+        t.score for t in tuner.oracle.get_best_trials(10)
+    ]
+    best = stock.get_best_hyperparameters()[0].values
+    assert best == tuner.get_best_hyperparameters()[0].values
+
+
+def test_results_survive_and_can_be_sorted(waves, tmp_path, capsys):
+    tuner = random_search(tmp_path, executions_per_trial=2)
+    tuner.search(lambda run: run.hyperparameters.get("a") + run.execution)
+    results = random_search(tmp_path, executions_per_trial=2).results
+    assert results == tuner.results
+    assert all(isinstance(result, TrialResult) for result in results)
+    for result in results:
+        a = result.hyperparameters["a"]
+        assert result.objective == pytest.approx(a + 0.5)
+        assert result.spread == pytest.approx(math.sqrt(0.5))
+        assert result.scores == pytest.approx((a, a + 1))
+    printed = capsys.readouterr().out
+    assert "10 of 10 trials done, 0 running; best loss" in printed
+    tuner.results_summary(num_trials=3)
+    printed = capsys.readouterr().out
+    assert printed.count("Spread: 0.7071 over 2 runs") == 3
+    least = min(result.objective for result in results)
+    assert printed.index(f"Score: {least}") < printed.index("Spread")
+    with pytest.raises(ValueError, match="argument `by`. Expected one of"):
+        tuner.results_summary(by="luck")
+
+
+def test_quiet(waves, tmp_path, capsys):
+    random_search(tmp_path).search(verbose=0)
+    assert capsys.readouterr().out == ""
+
+
+def test_few_writes(waves, tmp_path, monkeypatch):
+    """`oracle.json` grows: once when a wave is asked for, once at its end."""
+    tuner = random_search(tmp_path, population=5)
+    written = []
+    write = kreg.tuners._files.write_json
+    monkeypatch.setattr(
+        kreg.tuners._files,
+        "write_json",
+        lambda path, value: (
+            written.append(path.rsplit("/", 1)[1]),
+            write(path, value),
+        ),
+    )
+    tuner.search(verbose=0)
+    counts = {name: written.count(name) for name in set(written)}
+    # At the start, before and after each of two waves, the question at the end.
+    assert counts["oracle.json"] <= 6
+    assert counts["trial.json"] == 20
+    assert counts["tuner0.json"] == 1
