@@ -50,6 +50,10 @@ def check(strategy=None):
         # On JAX a step makes one noisy copy of a weight, for all devices.
         if strategy or not isinstance(layer, WRAPPERS):
             assert np.abs(y[name][:8] - y[name][8:]).max() > 0.1, name
+        for variable in layer.variables:  # the copies stay alike
+            held = getattr(variable.value, "values", [variable.value])
+            first, *others = [np.array(v) for v in held]
+            assert all(np.array_equal(first, v) for v in others), name
     check_mixed(scope)
     kernels = trained_with_losses(scope)
     keras.distribution.set_distribution(None)
