@@ -70,7 +70,7 @@ class Programs:
         return min(fitting, key=lambda engine: engine.size, default=None)
 
     def _made(self, template: Template, rows: Rows, options: Options) -> Any:
-        engine = _engine_class()(template, rows, options)
+        engine = _engine_maker()(template, rows, options)
         key = (template.signature, options)
         self._engines.setdefault(key, []).append(engine)
         return engine
@@ -103,7 +103,7 @@ def _spare_rows(template: Template) -> int:
     return _SPARE_WEIGHTS // max(weights, 1)
 
 
-def _engine_class() -> Any:
+def _engine_maker() -> Any:
     if keras.backend.backend() == "jax":
         from kreg.population import _engine_jax
 
