@@ -33,11 +33,8 @@ class Feed:
             self.training: Any = _batches_of(arguments)
             return
         _refuse_nothing(x)
-        weights = weighted(
-            y, arguments["sample_weight"], arguments["class_weight"]
-        )
         size = arguments["batch_size"]
-        tree = standardized((x, y, weights))
+        tree = standardized((x, y, arguments["sample_weight"]))
         share = arguments["validation_split"]
         if arguments["splits"] is not None:
             self._split(arguments, trials)
@@ -45,7 +42,8 @@ class Feed:
         elif share and self.validation is None:
             tree, held_out = _divided(tree, share)
             self.validation = _arrays(held_out, _validation_size(arguments))
-        self.training = _arrays(tree, size)
+        # As in Keras, classes have weights in training alone.
+        self.training = _arrays(weighted(tree, arguments["class_weight"]), size)
 
     @property
     def has_own_data(self) -> bool:

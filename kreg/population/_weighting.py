@@ -8,22 +8,21 @@ import numpy as np
 from kreg._validation import fail
 
 
-def weighted(
-    y: Any, sample_weight: Any, class_weight: Mapping[int, float] | None
-) -> Any:
-    """Returns the weights of the samples.
+def weighted(tree: Any, class_weight: Mapping[int, float] | None) -> Any:
+    """Returns samples with weights.
 
     Args:
-        y: Targets: class indices, or one-hot rows.
-        sample_weight: Weights, or `None`.
+        tree: Tuple `(x, y, sample_weight)` of arrays. `y` is class indices, or
+            one-hot rows.
         class_weight: Mapping of class index to weight, or `None`; classes
             that it lacks have weight 1.
 
     Raises:
-        ValueError: If both are given, or `y` is nested.
+        ValueError: If there are weights already, or `y` is nested.
     """
     if class_weight is None:
-        return sample_weight
+        return tree
+    x, y, sample_weight = tree
     if sample_weight is not None:
         fail("class_weight", "`None` beside `sample_weight`", class_weight)
     if y is None or not hasattr(y, "__array__"):
@@ -33,4 +32,5 @@ def weighted(
         labels = labels.argmax(-1)
     labels = np.rint(labels.reshape(len(labels), -1)[:, 0]).astype(int)
     known = {int(key): float(value) for key, value in class_weight.items()}
-    return np.array([known.get(c, 1.0) for c in labels.tolist()], "float32")
+    weights = [known.get(label, 1.0) for label in labels.tolist()]
+    return x, y, np.array(weights, "float32")

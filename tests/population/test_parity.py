@@ -59,6 +59,8 @@ def test_sample_and_class_weights_count_as_in_fit():
         {"sample_weight": weights},
         {"class_weight": {0: 2.0, 1: 0.5, 2: 1.0, 3: 3.0}},
         {"sample_weight": weights, "validation_split": 0.4},
+        # Keras leaves the validation samples without class weights.
+        {"class_weight": {0: 2.0, 1: 0.5}, "validation_split": 0.4},
     ):
         fit = {"epochs": 2, "batch_size": 16, "shuffle": False, "verbose": 0}
         models = [made(zoo.dense, l2=l2) for l2 in (0.0, 1e-2)]
