@@ -12,6 +12,7 @@ import numpy as np
 
 from kreg.callbacks import OverfitMonitor
 from kreg.tuners import _files, _fit_arguments, _folds, _seeds
+from kreg.tuners._lenient_monitor import LenientMonitor
 from kreg.tuners._outcomes import outcome_of
 from kreg.tuners._recorder import Recorder
 from kreg.tuners._runs import Logs, Outcome, Run
@@ -146,7 +147,8 @@ class OneByOne:
         if given or not _fit_arguments.has_validation(fit, None):
             return []
         data = _fit_arguments.training_data(fit)
-        return [OverfitMonitor(train_data=data, seed=0)]
+        cls = LenientMonitor if self._has_own_fit() else OverfitMonitor
+        return [cls(train_data=data, seed=0)]
 
     def _has_own_fit(self) -> bool:
         return has_own_fit(self._hypermodel)

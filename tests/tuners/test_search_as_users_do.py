@@ -193,3 +193,45 @@ def test_ranking(numbers, tmp_path, capsys):
     ranked = sorted(ids, key=lambda i: printed.index(f"Trial {i} summary"))
     assert ranked == sorted(ids, key=gaps.get)
     assert all(np.isfinite(list(gaps.values())))
+
+
+def test_a_training_loop_of_the_users_own(numbers, tmp_path):
+    """As in KerasTuner's guide: callbacks are called after epochs alone."""
+
+    class Loop(keras_tuner.HyperModel):
+        def build(self, hp):
+            return build_dense(hp)
+
+        def fit(self, hp, model, x, y, callbacks, **kwargs):
+            for callback in callbacks:
+                callback.set_model(model)
+            losses = []
+            for epoch in range(2):
+                model.fit(x[:24], y[:24], verbose=0)
+                losses.append(model.evaluate(x[24:], y[24:], verbose=0))
+                for callback in callbacks:
+                    callback.on_epoch_end(epoch, {"mine": losses[-1]})
+            return min(losses)
+
+    objective = keras_tuner.Objective("mine", "min")
+    tuner = RandomSearch(Loop(), objective, max_trials=2, directory=tmp_path)
+    tuner.search(*numbers, validation_data=numbers, verbose=0)
+    assert [r.message for r in tuner.results] == [None, None]
+    best = tuner.get_best_models()[0]
+    x, y = numbers
+    loss = best.evaluate(x[24:], y[24:], verbose=0)
+    assert loss == pytest.approx(tuner.oracle.get_best_trials()[0].score)
+
+
+def test_a_fit_that_evaluates_later(numbers, tmp_path):
+    class Later(keras_tuner.HyperModel):
+        def build(self, hp):
+            return build_dense(hp)
+
+        def fit(self, hp, model, x, y, validation_data, **kwargs):
+            model.fit(x, y, **kwargs)
+            return model.evaluate(*validation_data, verbose=0)
+
+    tuner = RandomSearch(Later(), "loss", max_trials=2, directory=tmp_path)
+    tuner.search(*numbers, validation_data=numbers, verbose=0)
+    assert [r.message for r in tuner.results] == [None, None]
