@@ -79,6 +79,14 @@ def check_count(value: Any, name: str) -> int:
     return int(value)
 
 
+def check_whole(value: Any, name: str) -> int:
+    """Returns `value` as an int, or raises unless it is an integer >= 0."""
+    is_integer = _is_number(value) and isinstance(value, numbers.Integral)
+    if not (is_integer and value >= 0):
+        fail(name, "a non-negative integer", value)
+    return int(value)
+
+
 def check_data_format(value: Any) -> str:
     """Returns `value`, or the setting of Keras for `None`, or raises."""
     if value is None:

@@ -58,6 +58,8 @@ def for_each(given: Any, trials: int) -> list[list[Any]]:
     if is_each and len(given) != trials:
         fail("callbacks", f"{trials} lists, one for each trial", given)
     for callback in keras.tree.flatten(given) if given else ():
+        if not isinstance(callback, keras.callbacks.Callback):
+            fail("callbacks", "callbacks of Keras", callback)
         _refuse_batch_hooks(callback)
     if is_each:
         return [list(held) for held in given]

@@ -6,9 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from kreg._validation import fail
+from kreg._validation import check_count, fail
 from kreg.callbacks import _batches
 from kreg.population._data import Arrays, Batches, standardized
+from kreg.population._fit_checks import check_arrays
 from kreg.population._weighting import weighted
 
 _VALIDATION_BATCH = 1024
@@ -32,12 +33,13 @@ class Feed:
         if y is None and not _batches.is_arrays(x):
             self.training: Any = _batches_of(arguments)
             return
+        check_arrays(arguments)
         _refuse_nothing(x)
         size = arguments["batch_size"]
         tree = standardized((x, y, arguments["sample_weight"]))
         share = arguments["validation_split"]
         if arguments["splits"] is not None:
-            self._split(arguments, trials)
+            self._split(arguments, trials, _batches.sample_count(tree))
             self.validation = _arrays(tree, _validation_size(arguments))
         elif share and self.validation is None:
             tree, held_out = _divided(tree, share)
@@ -78,7 +80,9 @@ class Feed:
             order = _padded([self.splits[t][1] for t in trials], engine.size)
         yield from self.validation.pieces(engine, order)
 
-    def _split(self, arguments: dict[str, Any], trials: int) -> None:
+    def _split(
+        self, arguments: dict[str, Any], trials: int, samples: int
+    ) -> None:
         splits = arguments["splits"]
         if self.validation is not None or arguments["validation_split"]:
             fail("splits", "`None` beside validation data", splits)
@@ -92,6 +96,9 @@ class Feed:
                 f"{trials} pairs of row numbers, all of the same lengths",
                 [(len(a), len(b)) for a, b in self.splits],
             )
+        rows = np.concatenate([np.concatenate(split) for split in self.splits])
+        if not np.all((rows >= 0) & (rows < samples)):
+            fail("splits", f"row numbers in [0, {samples})", splits)
 
 
 def folds(
@@ -120,6 +127,7 @@ def folds(
     >>> len(train), len(validation)
     (3, 2)
     """
+    check_count(samples, "samples")
     if isinstance(k, bool) or not isinstance(k, int) or not 2 <= k <= samples:
         fail("folds", f"an integer in [2, {samples}], the number of samples", k)
     order = np.random.default_rng(seed).permutation(samples)
@@ -155,6 +163,12 @@ def _validation(arguments: dict[str, Any]) -> Any:
     if data is None:
         return None
     if isinstance(data, (tuple, list)):
+        if arguments["validation_steps"] is not None:
+            fail(
+                "validation_steps",
+                "`None` where `validation_data` is arrays",
+                arguments["validation_steps"],
+            )
         x, y, weights = keras.utils.unpack_x_y_sample_weight(tuple(data))
         return Arrays(x, y, weights, _validation_size(arguments))
     return Batches(data, arguments["validation_steps"], "validation_data")

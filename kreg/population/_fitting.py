@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ class Fitting:
     def run(
         self,
         epochs: range,
-        validation_freq: int,
+        validation_freq: int | Sequence[int],
         keep_best: tuple[str, str] | None,
         verbose: int,
         on_epoch_end: EpochHook | None = None,
@@ -55,7 +55,8 @@ class Fitting:
 
         Args:
             epochs: Range of the numbers of the epochs.
-            validation_freq: Integer. Validates every so many epochs.
+            validation_freq: Integer: validates every so many epochs; or a
+                list of the epochs, counted from 1.
             keep_best: Name and mode of the log that says which epoch of a
                 trial is its best, or `None`.
             verbose: 0, or 1 for a line an epoch.
@@ -67,7 +68,7 @@ class Fitting:
         for number in epochs:
             begin = time.monotonic()
             has_data = self.feed.validation is not None
-            validate = has_data and (number + 1) % validation_freq == 0
+            validate = has_data and _is_one_of(number + 1, validation_freq)
             logs = self.epoch(number, validate)
             is_due = validate or not has_data
             if keep_best is not None and (
@@ -172,6 +173,13 @@ class Fitting:
         if self.callbacks:
             for trial in self.stack.running:
                 self.callbacks.call(hook, trial, *arguments)
+
+
+def _is_one_of(epoch: int, validation_freq: int | Sequence[int]) -> bool:
+    """Tells whether an epoch, counted from 1, is validated."""
+    if isinstance(validation_freq, Sequence):
+        return epoch in validation_freq
+    return epoch % validation_freq == 0
 
 
 def history_of(logs: list[dict[str, float]]) -> dict[str, list[float]]:

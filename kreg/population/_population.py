@@ -6,11 +6,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from kreg._validation import check_count, fail
+from kreg._validation import check_count, check_whole, fail
 from kreg.population import _building, _initial, _measuring
 from kreg.population._callbacks import TrialCallbacks, for_each
 from kreg.population._data import Arrays
 from kreg.population._feeding import Feed
+from kreg.population._fit_checks import check_numbers
 from kreg.population._fitting import EpochHook, Fitting, history_of
 from kreg.population._options import jit_options
 from kreg.population._programs import Programs
@@ -85,7 +86,9 @@ class Population:
         jit_compile: bool | str = "auto",
         programs: Programs | None = None,
     ):
-        self.seed = seed
+        self.seed = check_whole(seed, "seed")
+        if not isinstance(programs, Programs | None):
+            fail("programs", "`None` or a `Programs`", programs)
         build: Callable[[], Any] | None = None
         if callable(models_or_build) and not isinstance(
             models_or_build, keras.Model
@@ -120,7 +123,7 @@ class Population:
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: int = 1,
+        validation_freq: int | Sequence[int] = 1,
         splits: Sequence[tuple[Any, Any]] | None = None,
         keep_best: str | None = None,
         mode: str = "min",
@@ -159,7 +162,8 @@ class Population:
             steps_per_epoch: Integer. Batches in an epoch of a dataset.
             validation_steps: Integer. Likewise, for validation.
             validation_batch_size: Integer. Defaults to `1024`.
-            validation_freq: Integer. Validates every so many epochs.
+            validation_freq: Integer: validates every so many epochs; or a
+                list of the epochs, counted from 1.
             splits: Instead of validation data: for each trial a tuple of the
                 row numbers that it is trained and validated on; see `folds`.
             keep_best: Optional name of a log, such as `"val_data_loss"`. The
@@ -179,9 +183,8 @@ class Population:
             ValueError: If an argument does not fit.
         """
         arguments = {k: v for k, v in locals().items() if k != "self"}
-        arguments["batch_size"] = check_count(
-            32 if batch_size is None else batch_size, "batch_size"
-        )
+        check_numbers(arguments)
+        arguments["batch_size"] = 32 if batch_size is None else batch_size
         if mode not in ("min", "max"):
             fail("mode", '"min" or "max"', mode)
         each = for_each(callbacks, self.size)

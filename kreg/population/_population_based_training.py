@@ -102,9 +102,9 @@ class PopulationBasedTraining:
         self.share = check_positive(share, "share")
         if self.share > 0.5:
             fail("share", "a float in (0, 0.5]", share)
-        self.factors = [check_positive(f, "factors") for f in factors]
-        if not self.factors:
+        if not isinstance(factors, Sequence) or not len(factors):
             fail("factors", "at least one float > 0", factors)
+        self.factors = [check_positive(f, "factors") for f in factors]
         self.resample = check_strength(resample, "resample", 1.0)
         if mode not in ("min", "max"):
             fail("mode", '"min" or "max"', mode)
@@ -171,6 +171,8 @@ class PopulationBasedTraining:
     @property
     def best_trial(self) -> int:
         """The trial with the best objective after the last epoch."""
+        if not self.lineage:
+            raise RuntimeError("No trial is the best yet. Call `fit` first.")
         losses = self._losses()
         return int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))
 

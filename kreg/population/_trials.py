@@ -9,6 +9,7 @@ import numpy as np
 
 from kreg._validation import fail
 from kreg.population import _building, _initial
+from kreg.population._fit_checks import not_fitting
 from kreg.population._options import Options
 from kreg.population._programs import Programs
 from kreg.population._rows import Rows
@@ -66,8 +67,11 @@ class Trials:
         """
         if self._template is not None:
             return
-        for model in self._models:
-            _building.build_for(model, example[0])
+        try:
+            for model in self._models:
+                _building.build_for(model, example[0])
+        except Exception as error:
+            raise not_fitting(example, error) from error
         described = [describe(model) for model in self._models]
         _refuse_different([d.signature for d in described])
         source = self._models[0]
@@ -75,7 +79,10 @@ class Trials:
             described[0].signature,
             lambda: Template(source, translate=has_config(source)),
         )
-        _building.build_metrics(template.model, example)
+        try:
+            _building.build_metrics(template.model, example)
+        except Exception as error:
+            raise not_fitting(example, error) from error
         self._rows = self._first_rows(template, described)
         self._template, self._are_first = template, True
 

@@ -22,6 +22,8 @@ def weighted(tree: Any, class_weight: Mapping[int, float] | None) -> Any:
     """
     if class_weight is None:
         return tree
+    if not isinstance(class_weight, Mapping):
+        fail("class_weight", "a mapping of classes to weights", class_weight)
     x, y, sample_weight = tree
     if sample_weight is not None:
         fail("class_weight", "`None` beside `sample_weight`", class_weight)

@@ -100,6 +100,13 @@ class BayesianOptimization(WaveTuner, keras_tuner.BayesianOptimization):
         select: str = "best",
         **kwargs: Any,
     ):
+        _checks.check_numbers(
+            max_trials,
+            max_retries_per_trial,
+            max_consecutive_failed_trials,
+            seed,
+        )
+        _checks.check_bayesian(num_initial_points, alpha, beta)
         self.seed = seed
         self._open(
             _bayesian_oracle.BayesianOptimizationOracle(

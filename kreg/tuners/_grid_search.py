@@ -85,6 +85,12 @@ class GridSearch(WaveTuner, keras_tuner.GridSearch):
         select: str = "best",
         **kwargs: Any,
     ):
+        _checks.check_numbers(
+            max_trials,
+            max_retries_per_trial,
+            max_consecutive_failed_trials,
+            seed,
+        )
         self.seed = seed
         self._open(
             _oracles.GridSearchOracle(

@@ -95,6 +95,10 @@ class Hyperband(WaveTuner, keras_tuner.Hyperband):
         select: str = "best",
         **kwargs: Any,
     ):
+        _checks.check_numbers(
+            None, max_retries_per_trial, max_consecutive_failed_trials, seed
+        )
+        _checks.check_brackets(max_epochs, factor, hyperband_iterations)
         self.seed = seed
         self._open(
             _oracles.HyperbandOracle(

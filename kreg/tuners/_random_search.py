@@ -85,6 +85,12 @@ class RandomSearch(WaveTuner, keras_tuner.RandomSearch):
         select: str = "best",
         **kwargs: Any,
     ):
+        _checks.check_numbers(
+            max_trials,
+            max_retries_per_trial,
+            max_consecutive_failed_trials,
+            seed,
+        )
         self.seed = seed
         self._open(
             _oracles.RandomSearchOracle(

@@ -46,6 +46,7 @@ class Search:
         self._factory = RunFactory(tuner, fit, callbacks, rows)
         self._at_once = 1
         if not tuner.has_own_fit:  # else nothing is known before the first run
+            _checks.check_fit(fit)
             _checks.check_space(self._oracle)
             self._look_at_a_model(callbacks)
 

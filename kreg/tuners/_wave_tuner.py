@@ -6,6 +6,7 @@ from typing import Any
 
 import keras_tuner
 
+from kreg._validation import check_count
 from kreg.tuners import (
     _checks,
     _files,
@@ -50,7 +51,9 @@ class WaveTuner(keras_tuner.Tuner):
         """Opens the project. In place of the `__init__` of KerasTuner's."""
         self.population = _checks.check_population(population)
         self.folds = _folds.check_folds(folds)
-        executions = kwargs.get("executions_per_trial", 1)
+        executions = check_count(
+            kwargs.get("executions_per_trial", 1), "executions_per_trial"
+        )
         runs = executions * (self.folds or 1)
         self.select = _selection.check_select(select, runs)
         self._space: list[dict[str, Any]] | None = None

@@ -51,6 +51,54 @@ def test_arguments(arguments, sentence, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "sentence"),
+    [
+        ("RandomSearch", {"max_trials": 0}, "`max_trials`. Expected a posit"),
+        ("GridSearch", {"max_trials": "a"}, "`max_trials`. Expected a posit"),
+        ("RandomSearch", {"executions_per_trial": 0}, "`executions_per_trial`"),
+        ("RandomSearch", {"max_retries_per_trial": -1}, "`max_retries_per_tri"),
+        (
+            "RandomSearch",
+            {"max_consecutive_failed_trials": 0},
+            "`max_consecutive_failed_trials`. Expected a positive integer",
+        ),
+        ("RandomSearch", {"seed": 1.5}, "`seed`. Expected a non-negative int"),
+        ("Hyperband", {"max_epochs": 0}, "`max_epochs`. Expected a positive"),
+        ("Hyperband", {"factor": 1}, "`factor`. Expected an integer >= 2"),
+        ("Hyperband", {"hyperband_iterations": 0}, "`hyperband_iterations`"),
+        ("BayesianOptimization", {"num_initial_points": 0}, "`num_initial_poi"),
+        ("BayesianOptimization", {"alpha": -1.0}, "`alpha`. Expected a finite"),
+        ("BayesianOptimization", {"beta": "a"}, "`beta`. Expected a finite"),
+    ],
+)
+def test_numbers(name, arguments, sentence, tmp_path):
+    tuner = getattr(kreg.tuners, name)
+    with pytest.raises(
+        ValueError, match=f"Invalid value for argument {sentence}"
+    ):
+        tuner(build, directory=tmp_path, **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"epochs": 0},
+        {"epochs": "3"},
+        {"batch_size": 0},
+        {"validation_split": 2.0},
+        {"initial_epoch": -1},
+        {"validation_freq": 0},
+    ],
+)
+def test_arguments_of_search(arguments, tmp_path):
+    tuner = RandomSearch(build, directory=tmp_path)
+    (name,) = arguments
+    sentence = f"Invalid value for argument `{name}`. Expected a"
+    refused(tuner, sentence, X, Y, **{"validation_split": 0.5, **arguments})
+
+
 def test_objective_that_no_log_has(tmp_path):
     tuner = RandomSearch(
         build, keras_tuner.Objective("val_auc", "max"), directory=tmp_path
