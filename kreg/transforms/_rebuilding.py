@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from kreg._structure import children, walk
+from kreg.losses._smoothed_crossentropy import SmoothedCrossentropy
 from kreg.transforms._functions import is_known, named_functions
 
 
@@ -81,10 +82,21 @@ def copy_compilation(old: Any, new: Any) -> None:
             stacklevel=4,
         )
         return
-    arguments.update(loss=getattr(old, "loss", None), optimizer=optimizer)
+    loss = keras.tree.map_structure(_unbound, getattr(old, "loss", None))
+    arguments.update(loss=loss, optimizer=optimizer)
     new.compile(**arguments)
     if optimizer is not None and new.built and old.optimizer.built:
         _copy_optimizer(old, new)
+
+
+def _unbound(loss: Any) -> Any:
+    """Returns a loss that reads its smoothing from the model it trains.
+
+    That of the old model would go on to read it from a layer there.
+    """
+    if isinstance(loss, SmoothedCrossentropy) and loss.smoothing.layer:
+        return type(loss).from_config(loss.get_config())
+    return loss
 
 
 def _copy_own(layer: Any, target: Any) -> None:

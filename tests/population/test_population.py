@@ -444,3 +444,30 @@ def test_what_xla_cannot_compile_trains_without_it(monkeypatch):
     assert first["loss"] != second["loss"]
     with pytest.raises(tf.errors.InvalidArgumentError, match="XLA"):
         kreg.population.Population(models, jit_compile=True).fit(x, y)
+
+
+def smoothed(label_smoothing):
+    smoothing = kreg.layers.ScheduledLabelSmoothing(
+        label_smoothing, name="smoothing"
+    )
+    model = keras.Sequential(
+        [keras.Input((6,)), keras.layers.Dense(4), smoothing]
+    )
+    model.layers[0].set_weights([np.eye(6, 4), np.zeros(4)])
+    loss = kreg.losses.SmoothedSparseCategoricalCrossentropy(
+        smoothing, from_logits=True
+    )
+    model.compile("adam", loss)
+    return model
+
+
+def test_each_trial_has_its_own_label_smoothing():
+    x, y = zoo.data("dense")
+    fit = {"epochs": 2, "batch_size": 16, "shuffle": False, "verbose": 0}
+    population = Population([smoothed(0.0), smoothed(0.4)])
+    histories = population.fit(x, y, **fit)
+    expected = smoothed(0.4).fit(x, y, **fit).history["loss"]
+    np.testing.assert_allclose(histories[1]["loss"], expected, rtol=1e-5)
+    population.set_values({"smoothing/label_smoothing": [0.1, 0.2]})
+    loss = population.unstack(1).evaluate(x, y, verbose=0)
+    assert loss == pytest.approx(population.evaluate(x, y)["loss"][1], rel=1e-5)
