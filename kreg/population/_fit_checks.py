@@ -86,5 +86,4 @@ def not_fitting(example: Any, error: Exception) -> ValueError:
 def _reason(error: Exception) -> str:
     """Returns what Keras, which puts frames around it, has to say."""
     innermost = str(error).split("\x1b[1m")[-1].split("\x1b[0m")[0]
-    lines = innermost.strip().splitlines()
-    return lines[-1] if lines else type(error).__name__
+    return " ".join(innermost.split()) or type(error).__name__

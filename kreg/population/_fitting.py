@@ -102,7 +102,7 @@ class Fitting:
             columns = {**columns, **self._validated(members)}
         logs = {
             trial: {
-                key: float(values[index]) for key, values in columns.items()
+                key: _plain(values[index]) for key, values in columns.items()
             }
             for index, trial in enumerate(members)
             if trial in trials
@@ -180,6 +180,11 @@ def _is_one_of(epoch: int, validation_freq: int | Sequence[int]) -> bool:
     if isinstance(validation_freq, Sequence):
         return epoch in validation_freq
     return epoch % validation_freq == 0
+
+
+def _plain(value: np.ndarray) -> Any:
+    """Returns a float; or, as of an `F1Score` of several classes, a list."""
+    return float(np.squeeze(value)) if value.size == 1 else value.tolist()
 
 
 def history_of(logs: list[dict[str, float]]) -> dict[str, list[float]]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from kreg.population._refusal import NotStackable
 from kreg.population._template import Template
 
 
@@ -60,6 +61,7 @@ class Forward:
             (self.metrics, metrics),
         ]
         with _scope(before) as scope:
+            held = _current(scope, *before[0])
             y_pred = self.model(x, training=training)
             loss = self.model.compute_loss(x, y, y_pred, sample_weight)
             penalties = [ops.sum(loss) for loss in self.model.losses]
@@ -67,6 +69,7 @@ class Forward:
             if self._loss_tracker is not None:
                 self._loss_tracker.update_state(loss, sample_weight=size)
             self.model.compute_metrics(x, y, y_pred, sample_weight)
+            _refuse_assigned(held, _current(scope, *before[0]))
             after = [_current(scope, *pair) for pair in before[1:]]
         data_loss = loss - sum(ops.cast(p, loss.dtype) for p in penalties)
         size = ops.cast(size, "float32")
@@ -111,6 +114,17 @@ class Forward:
                 if variable.regularizer is not None
             ]
             return sum(penalties, ops.zeros(()))
+
+
+def _refuse_assigned(before: list[Any], after: list[Any]) -> None:
+    """Raises if the model has assigned a weight that is trained.
+
+    As `SpectralNormalization` does. On TensorFlow Keras trains the assigned
+    weight; on JAX it forgets the assignment, as is done here.
+    """
+    is_same = all(a is b for a, b in zip(before, after, strict=True))
+    if keras.backend.backend() == "tensorflow" and not is_same:
+        raise NotStackable("one of its layers assigns a weight that is trained")
 
 
 def _scope(groups: list[tuple[list[Any], list[Any]]]) -> keras.StatelessScope:

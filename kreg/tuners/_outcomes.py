@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras_tuner
+import numpy as np
 
 from kreg.diagnosis import Verdict, diagnose
 from kreg.tuners._runs import Logs, Outcome
@@ -69,6 +70,22 @@ def best_index(logs: Sequence[Logs], objective: Any) -> int | None:
         elif best is None:
             best = index
     return best
+
+
+def numbers_of(logs: Mapping[str, Any]) -> dict[str, float]:
+    """Returns logs of an epoch as floats.
+
+    Of a metric that has several, the mean, which KerasTuner takes, too; NaN
+    in place of what is no number.
+    """
+    return {key: _number(value) for key, value in logs.items()}
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(np.mean(np.asarray(value, float)))
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def history_of(logs: Sequence[Logs]) -> dict[str, list[float]]:

@@ -16,7 +16,7 @@ from kreg.population._memory import trials_that_fit
 from kreg.population._refusal import refuse_model
 from kreg.tuners import _compiling, _files, _fit_arguments, _snapshot
 from kreg.tuners._one_by_one import OneByOne, has_own_fit
-from kreg.tuners._outcomes import outcome_of
+from kreg.tuners._outcomes import numbers_of, outcome_of
 from kreg.tuners._runs import Logs, Outcome, Run
 from kreg.tuners._strengths_of import strengths_of
 from kreg.tuners._weight_files import WeightFiles
@@ -240,7 +240,7 @@ class PopulationTrainer:
         run: Run,
         gaps: np.ndarray | None,
     ) -> Outcome:
-        logs = population.logs[index]
+        logs = [numbers_of(logs) for logs in population.logs[index]]
         if run.last is not None:
             _snapshot.save(run.last, population.unstack(index), None)
         model = run.model

@@ -1,6 +1,5 @@
 """Rides along with `fit`: records, and keeps what is needed to go on."""
 
-import math
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -9,7 +8,7 @@ from typing import Any
 import keras
 
 from kreg.tuners import _files, _snapshot
-from kreg.tuners._outcomes import best_index
+from kreg.tuners._outcomes import best_index, numbers_of
 from kreg.tuners._runs import Logs, Run
 
 
@@ -67,7 +66,7 @@ class Recorder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Records the epoch and keeps the state."""
         model = self.model  # on JAX, this also brings the weights up to date
-        of_epoch = {key: _number(value) for key, value in (logs or {}).items()}
+        of_epoch = numbers_of(logs or {})
         self.logs.append(of_epoch)
         if len(self.logs) == 1:
             self._run.write_build_config(model)
@@ -105,10 +104,3 @@ def _link(source: str, path: str) -> None:
         os.link(source, path)
     except OSError:  # a file system without links
         shutil.copyfile(source, path)
-
-
-def _number(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return math.nan

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from kreg.population import Population, Programs
+from kreg.population import NotStackable, Population, Programs
 from tests.population import zoo
 
 pytestmark = pytest.mark.backends("tensorflow", "jax")
@@ -191,3 +191,41 @@ def test_models_of_one_architecture_are_traced_once():
         if wave == 0:
             traces = programs.traces
     assert programs.traces == traces
+
+
+def test_a_metric_of_several_classes_is_a_list():
+    x, y = zoo.data("dense")
+    y = np.eye(4, dtype="float32")[y]
+
+    def build(l2):
+        model = made(zoo.dense, l2=l2)
+        loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+        model.compile("adam", loss, metrics=[keras.metrics.F1Score()])
+        return model
+
+    fit = {"epochs": 2, "batch_size": 16, "shuffle": False, "verbose": 0}
+    histories = Population([build(0.0), build(0.1)]).fit(x, y, **fit)
+    assert np.shape(histories[1]["f1_score"]) == (2, 4)
+    assert_history_is(histories[1], build(0.1).fit(x, y, **fit).history)
+
+
+def test_a_layer_that_assigns_its_weight_trains_as_in_fit_or_not_at_all():
+    x, y = zoo.data("dense")
+
+    def build(l2):
+        penalty = keras.regularizers.L2(l2)
+        layer = keras.layers.Dense(4, kernel_regularizer=penalty)
+        model = keras.Sequential(
+            [keras.Input((6,)), keras.layers.SpectralNormalization(layer)]
+        )
+        return zoo.compiled(model, "adam")
+
+    fit = {"epochs": 2, "batch_size": 16, "shuffle": False, "verbose": 0}
+    population = Population([made(build, l2=v) for v in (0.0, 0.1)])
+    if keras.backend.backend() == "tensorflow":
+        with pytest.raises(NotStackable, match="assigns a weight"):
+            population.fit(x, y, **fit)
+        return
+    histories = population.fit(x, y, **fit)
+    expected = made(build, l2=0.1).fit(x, y, **fit).history
+    assert_history_is(histories[1], expected)
