@@ -4,7 +4,7 @@ from typing import Any
 
 import keras_tuner
 
-from kreg.tuners import _bayesian_oracle, _checks
+from kreg.tuners import _argument_checks, _bayesian_oracle, _checks
 from kreg.tuners._wave_tuner import WaveTuner
 
 
@@ -100,13 +100,14 @@ class BayesianOptimization(WaveTuner, keras_tuner.BayesianOptimization):
         select: str = "best",
         **kwargs: Any,
     ):
-        _checks.check_numbers(
+        _argument_checks.check_oracle(
             max_trials,
             max_retries_per_trial,
             max_consecutive_failed_trials,
             seed,
+            hyperparameters,
         )
-        _checks.check_bayesian(num_initial_points, alpha, beta)
+        _argument_checks.check_bayesian(num_initial_points, alpha, beta)
         self.seed = seed
         self._open(
             _bayesian_oracle.BayesianOptimizationOracle(

@@ -8,15 +8,9 @@ import keras
 import keras_tuner
 import numpy as np
 
-from kreg._validation import (
-    check_count,
-    check_non_negative,
-    check_positive,
-    check_whole,
-    fail,
-)
+from kreg._validation import fail
 from kreg.callbacks import OverfitMonitor
-from kreg.population import _building, _fit_checks
+from kreg.population import _building
 from kreg.tuners import _fit_arguments, _grid
 
 # What `kreg.callbacks.OverfitMonitor` adds to the logs.
@@ -45,54 +39,6 @@ def check_population(value: Any) -> Any:
     if isinstance(value, bool) or not is_integer or value < 1:
         fail("population", "'auto' or an integer >= 1", value)
     return int(value)
-
-
-def check_numbers(
-    max_trials: Any,
-    max_retries_per_trial: Any,
-    max_consecutive_failed_trials: Any,
-    seed: Any,
-) -> None:
-    """Raises if an argument of the oracles is no such number.
-
-    KerasTuner takes `max_trials=0` for no limit, and finds out about most
-    others in the first trial or later.
-    """
-    if max_trials is not None:
-        check_count(max_trials, "max_trials")
-    check_whole(max_retries_per_trial, "max_retries_per_trial")
-    check_count(max_consecutive_failed_trials, "max_consecutive_failed_trials")
-    if seed is not None:
-        check_whole(seed, "seed")
-
-
-def check_bayesian(num_initial_points: Any, alpha: Any, beta: Any) -> None:
-    """Raises if an argument of `BayesianOptimization` is no such number."""
-    if num_initial_points is not None:
-        check_count(num_initial_points, "num_initial_points")
-    check_positive(alpha, "alpha")
-    check_non_negative(beta, "beta")
-
-
-def check_brackets(
-    max_epochs: Any, factor: Any, hyperband_iterations: Any
-) -> None:
-    """Raises if an argument of `Hyperband` is no such number."""
-    check_count(max_epochs, "max_epochs")
-    if check_count(factor, "factor") < 2:
-        fail("factor", "an integer >= 2", factor)
-    check_count(hyperband_iterations, "hyperband_iterations")
-
-
-def check_fit(fit: Mapping[str, Any]) -> None:
-    """Raises if an argument of `search` is no such number.
-
-    Args:
-        fit: The arguments of `search`, by name.
-    """
-    _fit_checks.check_numbers(fit)
-    if fit.get("epochs") is not None:
-        check_count(fit["epochs"], "epochs")
 
 
 def check_space(oracle: Any) -> None:
@@ -166,7 +112,7 @@ def _keys(
     model: Any, fit: Mapping[str, Any], has_validation: bool
 ) -> set[str] | None:
     samples = _fit_arguments.a_few_samples(fit)
-    if samples is None or _has_own_step(model):
+    if samples is None or has_own_step(model):
         return None
     try:
         names = _metric_names(model, *samples)
@@ -186,7 +132,7 @@ def _metric_names(model: Any, x: Any, y: Any) -> set[str]:
     return {"loss", *_building.build_metrics(model, (x, y, None))}
 
 
-def _has_own_step(model: Any) -> bool:
+def has_own_step(model: Any) -> bool:
     methods = ("train_step", "test_step", "fit")
     return any(
         getattr(type(model), name, None) is not getattr(keras.Model, name, None)

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras_tuner
 
-from kreg.tuners import _checks, _oracles
+from kreg.tuners import _argument_checks, _checks, _oracles
 from kreg.tuners._wave_tuner import WaveTuner
 
 
@@ -95,10 +95,16 @@ class Hyperband(WaveTuner, keras_tuner.Hyperband):
         select: str = "best",
         **kwargs: Any,
     ):
-        _checks.check_numbers(
-            None, max_retries_per_trial, max_consecutive_failed_trials, seed
+        _argument_checks.check_oracle(
+            None,
+            max_retries_per_trial,
+            max_consecutive_failed_trials,
+            seed,
+            hyperparameters,
         )
-        _checks.check_brackets(max_epochs, factor, hyperband_iterations)
+        _argument_checks.check_brackets(
+            max_epochs, factor, hyperband_iterations
+        )
         self.seed = seed
         self._open(
             _oracles.HyperbandOracle(

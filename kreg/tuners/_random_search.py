@@ -4,7 +4,7 @@ from typing import Any
 
 import keras_tuner
 
-from kreg.tuners import _checks, _oracles
+from kreg.tuners import _argument_checks, _checks, _oracles
 from kreg.tuners._wave_tuner import WaveTuner
 
 
@@ -85,11 +85,12 @@ class RandomSearch(WaveTuner, keras_tuner.RandomSearch):
         select: str = "best",
         **kwargs: Any,
     ):
-        _checks.check_numbers(
+        _argument_checks.check_oracle(
             max_trials,
             max_retries_per_trial,
             max_consecutive_failed_trials,
             seed,
+            hyperparameters,
         )
         self.seed = seed
         self._open(

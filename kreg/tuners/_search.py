@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kreg.tuners import (
+    _argument_checks,
     _checks,
     _files,
     _fit_arguments,
@@ -46,13 +47,14 @@ class Search:
         self._factory = RunFactory(tuner, fit, callbacks, rows)
         self._at_once = 1
         if not tuner.has_own_fit:  # else nothing is known before the first run
-            _checks.check_fit(fit)
             _checks.check_space(self._oracle)
             self._look_at_a_model(callbacks)
 
     def _look_at_a_model(self, callbacks: Sequence[Any]) -> None:
         tuner, oracle, fit = self._tuner, self._oracle, self._fit
         model = build(tuner, oracle.get_space(), oracle.seed)
+        if not _checks.has_own_step(model):
+            _argument_checks.check_search(model, fit, callbacks)
         has_validation = _fit_arguments.has_validation(fit, tuner.folds)
         _checks.check_is_logged(
             oracle.objective, model, fit, has_validation, callbacks

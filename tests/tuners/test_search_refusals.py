@@ -99,6 +99,27 @@ def test_arguments_of_search(arguments, tmp_path):
     refused(tuner, sentence, X, Y, **{"validation_split": 0.5, **arguments})
 
 
+def test_arguments_that_fit_does_not_take(tmp_path):
+    tuner = RandomSearch(build, directory=tmp_path)
+    with pytest.raises(TypeError, match="unexpected argument 'epoch'"):
+        tuner.search(X, Y, validation_split=0.5, epoch=3)
+    refused(tuner, "`callbacks`. Expected callbacks", X, Y, callbacks=["stop"])
+    refused(tuner, "with equally many rows", X, Y[:3], validation_split=0.5)
+
+
+def test_a_model_that_is_not_compiled(tmp_path):
+    def forgets(hp):
+        return keras.Sequential([keras.layers.Dropout(hp.Float("a", 0.0, 0.5))])
+
+    tuner = RandomSearch(forgets, directory=tmp_path)
+    refused(tuner, "`hypermodel`. Expected .* a compiled model", X, Y)
+
+
+def test_hyperparameters_of_another_kind(tmp_path):
+    with pytest.raises(ValueError, match="`hyperparameters`. Expected keras_"):
+        RandomSearch(build, directory=tmp_path, hyperparameters=3)
+
+
 def test_objective_that_no_log_has(tmp_path):
     tuner = RandomSearch(
         build, keras_tuner.Objective("val_auc", "max"), directory=tmp_path
