@@ -14,7 +14,7 @@ from kreg.population._feeding import Feed
 from kreg.population._fit_checks import check_numbers
 from kreg.population._fitting import EpochHook, Fitting, history_of
 from kreg.population._options import jit_options
-from kreg.population._programs import Programs
+from kreg.population._programs import Programs, check_programs
 from kreg.population._snapshot import Snapshot, keeping
 from kreg.population._trial_model import Loader
 from kreg.population._trials import Trials
@@ -23,10 +23,11 @@ from kreg.population._trials import Trials
 class Population:
     """K variants of one model, trained together in one compiled graph.
 
-    Models that differ in nothing but strengths, learning rate, weights and
-    seeds have the same graph. A population stacks what differs along a
-    leading trial axis and trains all in one function that runs a whole epoch.
-    The same batches go to every trial, and each ends as it would have alone.
+    Models that differ in nothing but strengths, label smoothing, learning
+    rate, weights and seeds have the same graph. A population stacks what
+    differs along a leading axis and trains all in one function that runs a
+    whole epoch. The same batches go to every trial, and each ends as it would
+    have alone.
 
     Penalties and dropout layers of Keras are turned into kreg's on the way.
     Random generators that are in the same state in all trials (as in models
@@ -87,8 +88,7 @@ class Population:
         programs: Programs | None = None,
     ):
         self.seed = check_whole(seed, "seed")
-        if not isinstance(programs, Programs | None):
-            fail("programs", "`None` or a `Programs`", programs)
+        check_programs(programs)
         build: Callable[[], Any] | None = None
         if callable(models_or_build) and not isinstance(
             models_or_build, keras.Model

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from kreg._structure import walk
+from kreg._validation import fail
 from kreg.population._options import Options
 from kreg.population._rows import Rows
 from kreg.population._template import Template
@@ -111,3 +112,9 @@ def _engine_maker() -> Any:
     from kreg.population import _engine_tensorflow
 
     return _engine_tensorflow.Engine
+
+
+def check_programs(value: Any) -> None:
+    """Raises `ValueError` unless `value` is `None` or a `Programs`."""
+    if not isinstance(value, Programs | None):
+        fail("programs", "`None` or a `Programs`", value)

@@ -14,6 +14,8 @@ from typing import Any
 import keras
 
 from kreg._structure import has_named_layers
+from kreg.population import _label_smoothing
+from kreg.population._label_smoothing import is_smoothed
 from kreg.strength import Strength
 from kreg.transforms._graph import config_of
 from kreg.transforms._twins import translated
@@ -92,8 +94,8 @@ def _strengths_in(tree: Any, position: Position) -> Any:
     """Yields `(position, dict, key)` for each strength in a config tree."""
     if isinstance(tree, dict):
         name, config = tree.get("registered_name"), tree.get("config")
-        if name is not None and isinstance(config, dict):
-            for key in _strength_names(name, config):
+        if isinstance(config, dict):
+            for key in _names_of_strengths(tree, name, config):
                 if isinstance(config.get(key), (int, float)):
                     yield (*position, "config", key), config, key
         for key, value in tree.items():
@@ -101,6 +103,14 @@ def _strengths_in(tree: Any, position: Position) -> Any:
     elif isinstance(tree, (list, tuple)):
         for index, value in enumerate(tree):
             yield from _strengths_in(value, (*position, index))
+
+
+def _names_of_strengths(
+    tree: dict[str, Any], name: str | None, config: dict[str, Any]
+) -> tuple[str, ...]:
+    if name is not None:
+        return _strength_names(name, config)
+    return (_label_smoothing.NAME,) if is_smoothed(tree) else ()
 
 
 def _strength_names(

@@ -9,6 +9,7 @@ from keras import ops
 from kreg import transforms
 from kreg._strengths import strengths
 from kreg.population._alignment import aligned
+from kreg.population._label_smoothing import per_trial, position_of
 from kreg.population._refusal import NotStackable, refuse_model
 from kreg.population._signature import (
     config_tree,
@@ -16,6 +17,7 @@ from kreg.population._signature import (
     is_seed,
     read_strengths,
 )
+from kreg.transforms._rebuilding import copy_compilation
 
 
 class Template:
@@ -46,6 +48,7 @@ class Template:
         refuse_model(source)
         self.source = source
         self.model = _twin(source) if translate else source
+        self._smoothings = _smoothings(source, self.model) if translate else {}
         if not self.model.compiled:
             raise NotStackable("what it was compiled with cannot be copied")
         self.signature = describe(source).signature
@@ -55,6 +58,9 @@ class Template:
         self.state = [v for v in frozen if not is_seed(v)]
         self.seeds = [v for v in frozen if is_seed(v)]
         self.strengths = strengths(self.model)
+        for position, holder in self._smoothings.items():
+            self.state += holder.variables
+            self.strengths[_path(position)] = holder.label_smoothing
         self.optimizer = self.model.optimizer
         self.fresh = _fresh_optimizer(self.optimizer, self.weights)
         self.initial = {
@@ -79,11 +85,12 @@ class Template:
         finally:
             for path, value in before.items():
                 self.strengths[path].assign(value)
-        return {
+        found = {
             position: marks[np.float32(value)]
             for position, value in values.items()
             if np.float32(value) in marks
         }
+        return {**found, **{p: _path(p) for p in self._smoothings}}
 
 
 def _twin(source: Any) -> Any:
@@ -91,6 +98,23 @@ def _twin(source: Any) -> Any:
         return transforms.regularize(source)
     except (TypeError, ValueError) as error:
         raise NotStackable(str(error)) from error
+
+
+def _smoothings(source: Any, twin: Any) -> dict[Any, Any]:
+    """Has the losses of `twin` read their label smoothing from layers.
+
+    Returns:
+        Dict of the layers, by the position of the number in the config.
+    """
+    losses, holders = per_trial(getattr(source, "loss", None))
+    if holders:
+        copy_compilation(source, twin, losses)
+    return {position_of(path): holder for path, holder in holders.items()}
+
+
+def _path(position: Any) -> str:
+    """Returns what stands for the path of a Strength that no layer holds."""
+    return "/".join(str(p) for p in position if p not in ("compile", "config"))
 
 
 def _fresh_optimizer(optimizer: Any, weights: list[Any]) -> list[np.ndarray]:

@@ -73,7 +73,8 @@ class Trials:
         except Exception as error:
             raise not_fitting(example, error) from error
         described = [describe(model) for model in self._models]
-        _refuse_different([d.signature for d in described])
+        signatures = [d.signature for d in described]
+        _refuse_different(signatures, _hint(self._models))
         source = self._models[0]
         template = programs.template(
             described[0].signature,
@@ -92,7 +93,7 @@ class Trials:
         """Returns the rows as the models, or the values, say."""
         if self._build is None:
             return _initial.rows_of_models(template, self._models, described)
-        row = _initial.row_of_model(template, self._models[0])
+        row = _initial.rows_of_models(template, self._models, described)
         rows = row.take(np.zeros(self._size, int))
         _initial.set_values(template, rows, self._values)
         return rows
@@ -211,15 +212,25 @@ class Trials:
         return model
 
 
-def _refuse_different(signatures: list[str]) -> None:
+def _refuse_different(signatures: list[str], hint: str) -> None:
     for index, signature in enumerate(signatures):
         if signature != signatures[0]:
             raise ValueError(
                 "Invalid value for argument `models_or_build`. Expected "
-                "models that differ in strengths, rates and learning rates "
-                f"alone. Received: models 0 and {index} that differ at "
-                f"{_difference(signatures[0], signature)}"
+                "models that differ in strengths, rates, label smoothing and "
+                f"learning rates alone. Received: models 0 and {index} that "
+                f"differ at {_difference(signatures[0], signature)}{hint}"
             )
+
+
+def _hint(models: list[Any]) -> str:
+    """Returns what to do about models that cannot be compared, if any."""
+    if len(models) > 1 and not all(map(has_config, models)):
+        return (
+            ". Two models of a class of your own cannot be compared: pass a "
+            "function that builds one, and `values`"
+        )
+    return ""
 
 
 def _difference(a: str, b: str) -> str:

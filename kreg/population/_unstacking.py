@@ -7,6 +7,7 @@ import numpy as np
 from kreg._strengths import strengths
 from kreg.population._alignment import aligned
 from kreg.population._initial import values_of
+from kreg.population._label_smoothing import with_values
 from kreg.population._rows import Rows
 from kreg.population._signature import (
     Position,
@@ -97,7 +98,7 @@ def _with_strengths(
     paths = template.positions
     present = read_strengths(config_tree(model))
     changed = {
-        position: values[paths[position]]
+        position: float(str(np.float32(values[paths[position]])))
         for position, value in present.items()
         if np.float32(value) != np.float32(values[paths[position]])
     }
@@ -105,11 +106,11 @@ def _with_strengths(
         return model
     config = config_of(model)
     for position, value in changed.items():
-        _set(config, position, float(str(np.float32(value))))
+        _set(config, position, value)
     new = rebuilt(model, config)
     if not new.built:
         new.build(model.input_shape)
-    copy_compilation(model, new)
+    copy_compilation(model, new, with_values(model.loss, changed))
     return new
 
 

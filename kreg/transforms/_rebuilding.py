@@ -55,11 +55,16 @@ def copy_weights(old: Any, new: Any, skip: Collection[str] = ()) -> None:
             _copy_own(layer, target)
 
 
-def copy_compilation(old: Any, new: Any) -> None:
+def copy_compilation(old: Any, new: Any, loss: Any = None) -> None:
     """Compiles `new` as `old` is compiled, with an optimizer of its own.
 
     The state of the optimizer (its moments and its count of steps) is copied
     where the trainable variables of both are the same in the same order.
+
+    Args:
+        old: The model that is compiled.
+        new: The model to compile.
+        loss: Optional loss, or structure of losses, in place of `old`'s.
     """
     if not old.compiled:
         return
@@ -82,7 +87,9 @@ def copy_compilation(old: Any, new: Any) -> None:
             stacklevel=4,
         )
         return
-    loss = keras.tree.map_structure(_unbound, getattr(old, "loss", None))
+    if loss is None:
+        loss = getattr(old, "loss", None)
+    loss = keras.tree.map_structure(_unbound, loss)
     arguments.update(loss=loss, optimizer=optimizer)
     new.compile(**arguments)
     if optimizer is not None and new.built and old.optimizer.built:

@@ -229,3 +229,71 @@ def test_a_layer_that_assigns_its_weight_trains_as_in_fit_or_not_at_all():
     histories = population.fit(x, y, **fit)
     expected = made(build, l2=0.1).fit(x, y, **fit).history
     assert_history_is(histories[1], expected)
+
+
+def smoothed(l2=0.0, smoothing=0.0):
+    x = keras.Input((6,))
+    hidden = keras.layers.Dense(
+        5, "relu", kernel_regularizer=keras.regularizers.L2(l2)
+    )(x)
+    outputs = {
+        "classes": keras.layers.Dense(4)(hidden),
+        "sign": keras.layers.Dense(1, "sigmoid")(hidden),
+    }
+    model = keras.Model(x, outputs)
+    losses = {
+        "classes": keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=smoothing
+        ),
+        "sign": keras.losses.BinaryFocalCrossentropy(
+            label_smoothing=smoothing / 2
+        ),
+    }
+    model.compile("adam", losses)
+    return model
+
+
+def test_models_that_differ_in_label_smoothing_have_one_graph(tmp_path):
+    x, y = zoo.data("dense")
+    y = {"classes": np.eye(4, dtype="float32")[y], "sign": (y > 1)[:, None]}
+    y["sign"] = y["sign"].astype("float32")
+    settings = [
+        {"smoothing": 0.0},
+        {"smoothing": 0.4, "l2": 0.1},
+    ]
+    fit = {"epochs": 2, "batch_size": 16, "shuffle": False, "verbose": 0}
+    fit.update(validation_data=(x, y), validation_batch_size=len(x))
+    population = Population([made(smoothed, **s) for s in settings])
+    saves = keras.callbacks.ModelCheckpoint(str(tmp_path / "last.keras"))
+    histories = population.fit(x, y, **fit, callbacks=[saves])
+    expected = made(smoothed, **settings[1]).fit(x, y, **fit).history
+    assert_history_is(histories[1], expected)
+    population.set_values({"loss/classes/label_smoothing": [0.2, 0.3]})
+    models = [
+        population.unstack(1),
+        # It was saved with the smoothing with which it was trained.
+        keras.models.load_model(tmp_path / "last.keras"),
+    ]
+    held = [
+        [m.loss[key].get_config()["label_smoothing"] for key in y]
+        for m in models
+    ]
+    assert held == [[0.3, 0.2], pytest.approx([0.4, 0.2])]
+    loss = models[0].evaluate(x, y, verbose=0)
+    measured = population.evaluate(x, y)["loss"][1]
+    assert (loss if np.isscalar(loss) else loss[0]) == pytest.approx(measured)
+
+
+def test_constants_are_those_of_the_population_not_of_the_program():
+    x, y = zoo.data("dense")
+    fit = {"batch_size": 16, "shuffle": False, "verbose": 0}
+    programs = Programs()
+    for l2 in (0.5, 0.0):
+        population = Population(
+            lambda l2=l2: made(zoo.dense, l2=l2),
+            {"learning_rate": [1e-2]},
+            programs=programs,
+        )
+        (history,) = population.fit(x, y, **fit)
+        model = made(zoo.dense, l2=l2, learning_rate=1e-2)
+        assert_history_is(history, model.fit(x, y, **fit).history)
