@@ -167,7 +167,10 @@ class SafeOracle(keras_tuner.Oracle):
         for path in glob.glob(
             os.path.join(glob.escape(project), "trial_*", "trial.json")
         ):
-            _files.read_json(path)  # names a damaged one
+            state = _files.read_json(path)  # names a damaged one
+            # KerasTuner's own look for them misses paths with brackets.
+            trial = keras_tuner.engine.trial.Trial.from_state(state)
+            self.trials[trial.trial_id] = trial
         super().reload()
         self._mend()
 

@@ -91,10 +91,11 @@ def test_errors_in_a_row_end_the_search(tmp_path):
         tuner.search(x=[1.0], verbose=0)
 
 
-def test_a_finished_search_is_not_repeated(waves, tmp_path):
-    random_search(tmp_path).search(verbose=0)
+@pytest.mark.parametrize("name", ["mine", "mine [2]"])
+def test_a_finished_search_is_not_repeated(name, waves, tmp_path):
+    random_search(tmp_path, project_name=name).search(verbose=0)
     count = len(waves)
-    again = random_search(tmp_path)
+    again = random_search(tmp_path, project_name=name)
     again.search(verbose=0)
     assert len(waves) == count
     assert len(again.results) == 10
