@@ -11,8 +11,8 @@ class StorageError(OSError):
     """The project's folder cannot be written. No trial is to blame."""
 
 
-# No room, no more quota, read-only.
-_OF_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+# No room, no more quota, read-only, no room in one file.
+_OF_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
 def refuse_storage(error: Exception, folder: str) -> None:
@@ -44,6 +44,24 @@ def replace(path: str, write: Callable[[str], Any]) -> None:
         remove(temporary)
         code = getattr(error, "errno", None) or errno.EIO
         raise StorageError(code, _sentence(path, error)) from error
+
+
+def reserve(path: str, size: int) -> None:
+    """Raises `OSError` if there is no room for a file of `size` bytes.
+
+    To be called where what is to write it would not raise.
+
+    Args:
+        path: String. The file, which is left with anything in it.
+        size: Integer.
+    """
+    with open(path, "wb") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except (AttributeError, OSError) as error:
+            if getattr(error, "errno", None) in (*_OF_STORAGE, errno.EPERM):
+                raise
+            file.write(bytes(size))  # systems or disks that have no such call
 
 
 def _sentence(path: str, error: Exception) -> str:

@@ -10,6 +10,7 @@ import keras
 from kreg.tuners import _files, _snapshot
 from kreg.tuners._outcomes import best_index, numbers_of
 from kreg.tuners._runs import Logs, Run
+from kreg.tuners._weight_files import save_weights
 
 
 class Recorder(keras.callbacks.Callback):
@@ -84,7 +85,7 @@ class Recorder(keras.callbacks.Callback):
             # Not what a callback such as EarlyStopping left at the end.
             _snapshot.load(self._best, model)
         if model.built:
-            _files.replace(run.weights, model.save_weights)
+            _files.replace(run.weights, lambda new: save_weights(new, model))
 
     def _keep_best(self) -> None:
         if self._last_is_best():

@@ -7,8 +7,30 @@ import h5py
 import numpy as np
 from keras import ops
 
+from kreg._structure import walk
+from kreg.tuners import _files
+
 # Of a larger file, writing the values takes longer than all that Keras does.
 _MOST_BYTES = 2**22
+
+
+# What HDF5 writes at most beside the values: for a file, and for each layer or
+# variable, with the groups that it is in.
+_BYTES_OF_A_FILE = 2**14
+_BYTES_OF_A_PLACE = 2**12
+
+
+def save_weights(path: str, model: Any) -> None:
+    """Writes the weights of a model, or raises `OSError` if there is no room.
+
+    On a full disk HDF5 does not raise: it ends the process when the file is
+    closed.
+    """
+    variables = _variables(model)
+    values = sum(int(np.prod(v.shape)) * 8 for v in variables)
+    places = len(variables) + len(list(walk(model)))
+    _files.reserve(path, values + _BYTES_OF_A_FILE + _BYTES_OF_A_PLACE * places)
+    model.save_weights(path)
 
 
 class WeightFiles:
@@ -32,7 +54,7 @@ class WeightFiles:
             self._forms[key] = _form_of(model, variables, path)
         form = self._forms[key]
         if form is None:
-            model.save_weights(path)
+            save_weights(path, model)
         else:
             form.fill(path, variables)
 
@@ -66,7 +88,7 @@ def _form_of(model: Any, variables: list[Any], path: str) -> _Form | None:
     try:
         for index, variable in enumerate(variables):
             variable.assign(np.full(variable.shape, index, variable.dtype))
-        model.save_weights(path)
+        save_weights(path, model)
     finally:
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)

@@ -5,6 +5,8 @@ import errno
 import json
 import os
 import pathlib
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -126,3 +128,37 @@ def test_full_disk_while_training(monkeypatch, data, tmp_path):
         tuner.search(data["x"], data["x"][:, :2], verbose=0)
     assert {r.status for r in tuner.results} == {"RUNNING"}
     assert not list(tmp_path.rglob("*.npz"))
+
+
+WITHOUT_ROOM = """
+import resource, sys
+import keras
+from kreg.tuners import _files
+from kreg.tuners._weight_files import WeightFiles, save_weights
+
+model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(8)])
+model.compile("sgd", "mse")
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4000, most))
+for write in (save_weights, WeightFiles().write):
+    try:
+        _files.replace(sys.argv[1], lambda path: write(path, model))
+    except _files.StorageError as error:
+        print(error.strerror)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
+def test_no_room_for_weights(tmp_path):
+    """In a process of its own, since HDF5 would end this one."""
+    path = tmp_path / "checkpoint.weights.h5"
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_ROOM, str(path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0, done.stderr
+    assert [f"Could not write {path}" in line for line in lines] == [True] * 2
+    assert not list(tmp_path.iterdir())
