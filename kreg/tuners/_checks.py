@@ -31,6 +31,17 @@ def with_direction(objective: Any) -> Any:
     return objective
 
 
+def names_of(objective: Any) -> list[str]:
+    """Returns the keys of the logs that an objective is made of."""
+    return list(getattr(objective, "name_to_direction", [objective.name]))
+
+
+def needs_monitor(names: Sequence[str], callbacks: Sequence[Any]) -> bool:
+    """Tells whether a monitor must add one of the keys to the logs."""
+    given = any(isinstance(c, OverfitMonitor) for c in callbacks)
+    return not given and any(name in _OF_MONITOR for name in names)
+
+
 def check_population(value: Any) -> Any:
     """Returns `value` if it is `"auto"` or an integer >= 1, or raises."""
     if isinstance(value, str) and value == "auto":
@@ -87,7 +98,7 @@ def check_is_logged(
         has_validation: Boolean: whether there is validation data.
         callbacks: List of the callbacks of `search`.
     """
-    wanted = list(getattr(objective, "name_to_direction", [objective.name]))
+    wanted = names_of(objective)
     if any(_may_log_more(callback) for callback in callbacks):
         return
     keys = _keys(model, fit, has_validation)

@@ -1,4 +1,4 @@
-"""`LenientMonitor`: an `OverfitMonitor` where the user wrote `fit`."""
+"""`LenientMonitor`: an `OverfitMonitor` where the user wrote how to train."""
 
 from typing import Any
 

@@ -6,25 +6,22 @@ from typing import Any
 
 import keras_tuner
 
-from kreg._validation import check_count
+from kreg._validation import check_count, fail
 from kreg.tuners import (
     _checks,
     _files,
+    _fit_arguments,
     _folds,
     _project,
     _results,
     _selection,
     _snapshot,
 )
+from kreg.tuners._lenient_monitor import LenientMonitor
 from kreg.tuners._one_by_one import has_own_fit
 from kreg.tuners._results import TrialResult
 from kreg.tuners._run_factory import build
 from kreg.tuners._search import Search
-
-_STOCK_RUNS = (
-    keras_tuner.Tuner.run_trial,
-    keras_tuner.Hyperband.run_trial,
-)
 
 
 class WaveTuner(keras_tuner.Tuner):
@@ -89,11 +86,35 @@ class WaveTuner(keras_tuner.Tuner):
                 objective, there is nothing to tune, or there are `folds` and
                 the data is no arrays.
         """
-        own_run = type(self).run_trial not in _STOCK_RUNS
+        own_run = type(self).run_trial is not WaveTuner.run_trial
         if own_run or _is_distributed():
+            if self.folds is not None:
+                fail(
+                    "folds",
+                    "`None` where `run_trial` is overridden, or a chief hands "
+                    "out the trials",
+                    self.folds,
+                )
             super().search(*fit_args, **fit_kwargs)
             return
         Search(self, fit_args, fit_kwargs).run()
+
+    def run_trial(self, trial: Any, *fit_args: Any, **fit_kwargs: Any) -> Any:
+        """Trains one trial as KerasTuner does; for subclasses, and workers.
+
+        Args:
+            trial: A `Trial` of the oracle.
+            *fit_args: As for `search`.
+            **fit_kwargs: As for `search`.
+        """
+        names = _checks.names_of(self.oracle.objective)
+        given = _fit_arguments.callbacks_of(fit_kwargs.get("callbacks"))
+        if _checks.needs_monitor(names, given):
+            fit = _fit_arguments.by_name(fit_args, fit_kwargs)
+            data = _fit_arguments.training_data(fit)
+            monitor = LenientMonitor(train_data=data, seed=0)
+            fit_kwargs["callbacks"] = [monitor, *given]
+        return super().run_trial(trial, *fit_args, **fit_kwargs)
 
     @property
     def results(self) -> list[TrialResult]:

@@ -399,6 +399,22 @@ def test_user_written_run(tmp_path):
     assert tuner.oracle.get_best_trials()[0].score == (best - 0.5) ** 2
 
 
+def test_a_run_that_calls_kerastuners(data, tmp_path):
+    class Sized(kreg.tuners.RandomSearch):
+        def run_trial(self, trial, *args, **kwargs):
+            size = trial.hyperparameters.Choice("batch_size", [8, 16])
+            kwargs["batch_size"] = size
+            return super().run_trial(trial, *args, **kwargs)
+
+    tuner = Sized(build, max_trials=2, directory=tmp_path)
+    tuner.search(**data, verbose=0)
+    loss = data_loss(tuner.get_best_models()[0], *data["validation_data"])
+    assert loss == pytest.approx(tuner.oracle.get_best_trials()[0].score)
+    folded = Sized(build, folds=2, directory=tmp_path, project_name="folded")
+    with pytest.raises(ValueError, match="`folds`. Expected `None` where"):
+        folded.search(data["x"], data["y"])
+
+
 def test_hooks_of_a_subclass(data, tmp_path):
     calls = []
 
