@@ -91,7 +91,9 @@ class BayesianOptimizationOracle(
         self._process.imagine(pending)
         # One generator a trial: nothing to be saved.
         random = np.random.default_rng([self.seed, len(self.trials)])
-        for vector in self._best_first(best, len(space), random):
+        points = self._best_first(best, len(space), random)
+        # Where the values are: else two points of one choice would seem apart.
+        for vector in self._snapped(points):
             values = self._values_of(vector)
             is_new = not _is_near(vector, pending)
             if is_new and not self._duplicate(values):

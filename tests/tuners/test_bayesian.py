@@ -73,6 +73,28 @@ def test_no_near_duplicates(asks, waves, tmp_path):
         assert pdist(within).min() > 0.014
 
 
+def test_no_near_duplicates_of_one_choice(waves, tmp_path):
+    def with_choice(hp):
+        hp.Choice("kind", ["x", "y"])
+        return build(hp)
+
+    tuner = kreg.tuners.BayesianOptimization(
+        with_choice,
+        "loss",
+        max_trials=96,
+        population=32,
+        seed=0,
+        directory=tmp_path,
+    )
+    tuner.search(branin, verbose=0)
+    kinds = [r.hyperparameters["kind"] for r in tuner.results]
+    found = points(tuner.results)
+    for wave in range(32, 96, 32):
+        for kind in ("x", "y"):
+            rows = [i for i in range(wave, wave + 32) if kinds[i] == kind]
+            assert len(rows) < 2 or pdist(found[rows]).min() > 0.017
+
+
 def test_one_fit_a_wave(waves, tmp_path, monkeypatch):
     tuned = []
     tune = GaussianProcess.tune
