@@ -10,6 +10,7 @@ import numpy as np
 from kreg.population._forward import Forward, Totals
 from kreg.population._in_turns_jax import InTurns, pays_for
 from kreg.population._options import Options
+from kreg.population._pooling_jax import quicken
 from kreg.population._rows import Rows
 from kreg.population._template import Template
 
@@ -247,8 +248,11 @@ class EngineInTurns(Engine):
 
 def engine_for(template: Template, rows: Rows, options: Options) -> Engine:
     """Returns an engine of the kind that is quicker for the model."""
-    kind = EngineInTurns if pays_for(template.model) else Engine
-    return kind(template, rows, options)
+    if not pays_for(template.model):
+        return Engine(template, rows, options)
+    if template.model is not template.source:
+        quicken(template.model)
+    return EngineInTurns(template, rows, options)
 
 
 def _over_batches(step: Any, carry: Any, full: Any, rest: Any) -> Any:
