@@ -1,5 +1,6 @@
 """The stacked program on JAX: one compiled function that trains all trials."""
 
+import functools
 from typing import Any
 
 import jax
@@ -99,15 +100,15 @@ class Engine:
     def write(self, rows: Rows) -> None:
         """Sets the state of all trials."""
         self.show(rows)
-        self.optimizer_state = [jnp.array(v) for v in rows.optimizer]
+        self.optimizer_state = [jnp.asarray(v) for v in rows.optimizer]
 
     def show(self, rows: Rows) -> None:
         """Sets the state of all trials, for use at inference."""
         shared = self.options.shared_seeds
-        self.weights = [jnp.array(v) for v in rows.weights]
-        self.state = [jnp.array(v) for v in rows.state]
+        self.weights = [jnp.asarray(v) for v in rows.weights]
+        self.state = [jnp.asarray(v) for v in rows.state]
         seeds = rows.first_seeds if shared else rows.seeds
-        self.seeds = [jnp.array(v) for v in seeds]
+        self.seeds = [jnp.asarray(v) for v in seeds]
 
     def keep(self, chosen: np.ndarray) -> None:
         """Copies weights and state of the chosen trials to a place apart."""
@@ -269,7 +270,7 @@ def _listed(full: Any, rest: Any) -> list[Any]:
     return [*([] if full is None else full), *last]
 
 
-@jax.jit
+@functools.partial(jax.jit, donate_argnums=2)
 def _chosen(chosen: Any, new: list[Any], old: list[Any]) -> list[Any]:
     return [
         jnp.where(chosen.reshape(-1, *[1] * (a.ndim - 1)), a, b)

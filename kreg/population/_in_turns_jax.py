@@ -70,17 +70,25 @@ class InTurns:
         axes: tuple[Any, ...],
         axes_of_result: Any,
     ):
+        self._size = size
+        self._axes = axes_of_result
         self._one = jax.jit(one)
         self._step = jax.jit(one, donate_argnums=0)
-        self._apart = jax.jit(
-            lambda parts: [_row(parts, axes, k) for k in range(size)]
+        self._row = jax.jit(lambda parts, k: _row(parts, axes, k))
+        self._put = jax.jit(
+            lambda whole, row, k: _put(whole, row, axes_of_result, k),
+            donate_argnums=0,
         )
         self._together = jax.jit(lambda rows: _stacked(rows, axes_of_result))
 
     def each(self, parts: tuple[Any, ...], *shared: Any) -> Any:
         """Returns the stacked results of `one(*parts, *shared)`."""
-        rows = self._apart(parts)
-        return self._together([self._one(*row, *shared) for row in rows])
+        return self._together(
+            [
+                self._one(*self._row(parts, k), *shared)
+                for k in range(self._size)
+            ]
+        )
 
     def batches(
         self,
@@ -97,25 +105,43 @@ class InTurns:
             batches: The rows of `data` in each batch.
             own_data: Boolean: whether these are lists, of rows for each trial.
         """
-        carries, fixed = [], []
-        for carry, *others in self._apart(parts):
-            carries.append(carry)
-            fixed.append(others)
-        jax.tree.map(lambda leaf: leaf.delete(), parts[0])
-        for batch in batches:
-            for k, others in enumerate(fixed):
+        whole, *fixed = parts
+        for k in range(self._size):
+            # One trial after the other, so that one at a time needs memory.
+            row, *others = self._row((whole, *fixed), k)
+            for batch in batches:
                 rows = batch[k] if own_data else batch
-                carries[k] = self._step(carries[k], *others, data, rows)
-        return self._together(carries)
+                row = self._step(row, *others, data, rows)
+            whole = self._put(whole, row, k)
+        return _with_shared(whole, row, self._axes)
 
 
-def _row(part: Any, axes: Any, index: int) -> Any:
+def _row(part: Any, axes: Any, index: Any) -> Any:
+    """Returns what one trial has of a part."""
     if isinstance(axes, tuple):
         pairs = zip(part, axes, strict=True)
         return tuple(_row(held, axis, index) for held, axis in pairs)
     if axes is None:  # each trial uses up its own
         return jax.tree.map(jnp.copy, part)
     return jax.tree.map(lambda leaf: leaf[index], part)
+
+
+def _put(part: Any, row: Any, axes: Any, index: Any) -> Any:
+    """Returns a part with the row of one trial; what is shared stays."""
+    if isinstance(axes, tuple):
+        triples = zip(part, row, axes, strict=True)
+        return tuple(_put(*triple, index) for triple in triples)
+    if axes is None:
+        return part
+    return jax.tree.map(lambda leaf, new: leaf.at[index].set(new), part, row)
+
+
+def _with_shared(part: Any, row: Any, axes: Any) -> Any:
+    """Returns a part with what all trials share as it is in a row."""
+    if isinstance(axes, tuple):
+        triples = zip(part, row, axes, strict=True)
+        return tuple(_with_shared(*triple) for triple in triples)
+    return row if axes is None else part
 
 
 def _stacked(rows: list[Any], axes: Any) -> Any:
