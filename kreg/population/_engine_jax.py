@@ -1,5 +1,6 @@
 """The stacked program on JAX: one compiled function that trains all trials."""
 
+import functools
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 from kreg.population._forward import Forward, Totals
 from kreg.population._in_turns_jax import InTurns, pays_for
 from kreg.population._options import Options
+from kreg.population._pooling_jax import quicken
 from kreg.population._rows import Rows
 from kreg.population._template import Template
 
@@ -98,15 +100,15 @@ class Engine:
     def write(self, rows: Rows) -> None:
         """Sets the state of all trials."""
         self.show(rows)
-        self.optimizer_state = [jnp.array(v) for v in rows.optimizer]
+        self.optimizer_state = [jnp.asarray(v) for v in rows.optimizer]
 
     def show(self, rows: Rows) -> None:
         """Sets the state of all trials, for use at inference."""
         shared = self.options.shared_seeds
-        self.weights = [jnp.array(v) for v in rows.weights]
-        self.state = [jnp.array(v) for v in rows.state]
+        self.weights = [jnp.asarray(v) for v in rows.weights]
+        self.state = [jnp.asarray(v) for v in rows.state]
         seeds = rows.first_seeds if shared else rows.seeds
-        self.seeds = [jnp.array(v) for v in seeds]
+        self.seeds = [jnp.asarray(v) for v in seeds]
 
     def keep(self, chosen: np.ndarray) -> None:
         """Copies weights and state of the chosen trials to a place apart."""
@@ -247,8 +249,11 @@ class EngineInTurns(Engine):
 
 def engine_for(template: Template, rows: Rows, options: Options) -> Engine:
     """Returns an engine of the kind that is quicker for the model."""
-    kind = EngineInTurns if pays_for(template.model) else Engine
-    return kind(template, rows, options)
+    if not pays_for(template.model):
+        return Engine(template, rows, options)
+    if template.model is not template.source:
+        quicken(template.model)
+    return EngineInTurns(template, rows, options)
 
 
 def _over_batches(step: Any, carry: Any, full: Any, rest: Any) -> Any:
@@ -265,7 +270,7 @@ def _listed(full: Any, rest: Any) -> list[Any]:
     return [*([] if full is None else full), *last]
 
 
-@jax.jit
+@functools.partial(jax.jit, donate_argnums=2)
 def _chosen(chosen: Any, new: list[Any], old: list[Any]) -> list[Any]:
     return [
         jnp.where(chosen.reshape(-1, *[1] * (a.ndim - 1)), a, b)

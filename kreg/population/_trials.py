@@ -200,7 +200,8 @@ class Trials:
         """
         if self._writer is None:
             self._writer = Writer(self.template)
-        self._writer.write(self.chosen(best).take([trial]), model)
+        row = self.chosen(best).take(slice(trial, trial + 1))
+        self._writer.write(row, model)
 
     def _model_for(self, trial: int) -> Any:
         """Returns the model to write the state of a trial into."""

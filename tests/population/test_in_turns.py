@@ -41,11 +41,17 @@ def test_batches_are_those_of_vmap(parts, own_data):
     for batch in batches:
         expected = mapped(expected, factor, data, batch)
     turns = InTurns(one, 3, (AXES, 0), AXES)
-    found = turns.batches(parts, data, batches, own_data)
+    used = jax.tree.map(jax.numpy.asarray, parts)
+    seen = [np.asarray(leaf) for leaf in jax.tree.leaves(used)]
+    before = [np.array(leaf) for leaf in seen]
+    found = turns.batches(used, data, batches, own_data)
     for a, b in zip(
         jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
     ):
         np.testing.assert_allclose(a, b, rtol=1e-5)
+    # What somebody looked at before stays as it was.
+    for a, b in zip(seen, before, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_each_is_vmap(parts):
@@ -66,6 +72,12 @@ def test_each_is_vmap(parts):
 def test_who_takes_turns():
     from kreg.population._in_turns_jax import pays_for
 
-    inner = keras.Sequential([keras.layers.Conv1D(2, 3)])
-    assert pays_for(keras.Sequential([inner]))
-    assert not pays_for(keras.Sequential([keras.layers.LSTM(2)]))
+    layers = keras.layers
+
+    def model(*parts):
+        return keras.Sequential([keras.Input((400, 600)), *parts])
+
+    assert pays_for(model(keras.Sequential([layers.Conv1D(2, 3)])))
+    assert pays_for(model(layers.Dense(400)))
+    assert not pays_for(model(layers.Dense(300)))
+    assert not pays_for(model(layers.LSTM(200)))
