@@ -4,6 +4,7 @@ import json
 import os
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 from keras import ops
@@ -91,10 +92,20 @@ def go_on_from(parent: str, model: Any) -> None:
 def load_weights(path: str, model: Any) -> None:
     """Loads a checkpoint with the state of the optimizer, if it has any."""
     optimizer = model.optimizer
-    if isinstance(optimizer, keras.optimizers.Optimizer):
+    is_kerass = isinstance(optimizer, keras.optimizers.Optimizer)
+    if is_kerass and _has_moments(path):
         # Else Keras warns, and leaves the moments where they are.
         optimizer.build(model.trainable_variables)
     model.load_weights(path)
+
+
+def _has_moments(path: str) -> bool:
+    """Tells whether a checkpoint holds an optimizer that was built.
+
+    One that was not has the number of steps and the learning rate alone.
+    """
+    with h5py.File(path, "r") as file:
+        return len(file.get("optimizer/vars", ())) > 2
 
 
 def _variables(model: Any) -> list[Any]:

@@ -83,6 +83,32 @@ def test_models_evaluate_to_the_stored_score(name, data, tmp_path):
     assert data_loss(stock_model, x, y) == pytest.approx(score, rel=1e-5)
 
 
+@pytest.mark.backends("tensorflow", "jax")
+def test_models_made_with_their_weights_are_loaded_without_a_warning(
+    data, tmp_path
+):
+    """Their checkpoints, of a population, hold no state of the optimizer."""
+
+    def with_input(hp):
+        penalty = keras.regularizers.L2(hp.Float("l2", 0.0, 0.1))
+        model = keras.Sequential(
+            [
+                keras.Input((4,)),
+                keras.layers.Dense(2, kernel_regularizer=penalty),
+            ]
+        )
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile("adam", loss)
+        return model
+
+    tuner = random_search(tmp_path, with_input, max_trials=2)
+    tuner.search(verbose=0, **data)
+    (model,) = tuner.get_best_models()  # a warning is an error here
+    score = tuner.oracle.get_best_trials()[0].score
+    loss = data_loss(model, *data["validation_data"])
+    assert loss == pytest.approx(score, rel=1e-5)
+
+
 def alone(hp, build, seed, **fit):
     """What `fit` gives for the values of a trial, names included."""
     keras.utils.clear_session(free_memory=False)
