@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kreg._numerics import cast_like, safe_divide, safe_norm
+from kreg._numerics import at_least, cast_like, safe_divide, safe_norm
 
 _FLOOR = 1e-9  # of a radius relative to the group's norm: below it, dead
 _TINY = 1e-30  # of a radius: no group is divided by zero
@@ -32,7 +32,7 @@ def prox_of_groups(w: Any, step: Any, strength: Any, axes: Any) -> Any:
     """
     threshold = ops.multiply(cast_like(strength, w), step)
     norm = safe_norm(w, axes, keepdims=True)
-    left = ops.maximum(ops.subtract(norm, threshold), 0.0)
+    left = at_least(ops.subtract(norm, threshold), 0.0)
     return ops.multiply(w, safe_divide(left, norm))
 
 
@@ -118,7 +118,7 @@ class _Search:
         """The state of which the first radius is a bound of second order."""
         ones = ops.ones_like(self.norm)
         value = self._value(ones)
-        return ops.maximum(2.0 - value, _FLOOR), ones, value, value
+        return at_least(2.0 - value, _FLOOR), ones, value, value
 
     def advance(
         self, radius: Any, older: Any, older_value: Any, error: Any
@@ -131,7 +131,7 @@ class _Search:
         value = self._value(radius)
         apart = ops.subtract(older, radius)
         apart = ops.where(ops.equal(apart, 0.0), 1.0, apart)
-        slope = ops.maximum((older_value - value) / apart, 1.0)
+        slope = at_least((older_value - value) / apart, 1.0)
         # Concave, it is at least as steep here as on the way to the right;
         # how steep it is left of both points, nothing tells.
         is_left = older > radius
@@ -142,7 +142,7 @@ class _Search:
         is_dead = (radius <= _FLOOR) & (value >= 1.0)
         error = ops.where(is_dead, 0.0, error)
         following = radius + (1.0 - value) / slope
-        return ops.maximum(following, _FLOOR), radius, value, error
+        return at_least(following, _FLOOR), radius, value, error
 
     def is_unsettled(self, state: _State) -> Any:
         return state[-1] > self.tolerance
@@ -155,8 +155,8 @@ class _Search:
 
     def _value(self, radius: Any) -> Any:
         norm = safe_norm(self._divided(radius), self.axes, keepdims=True)
-        return ops.reciprocal(ops.maximum(norm, 1e-15))
+        return ops.reciprocal(at_least(norm, 1e-15))
 
     def _divided(self, radius: Any) -> Any:
-        radius = ops.maximum(self.norm * radius, _TINY)
+        radius = at_least(self.norm * radius, _TINY)
         return ops.divide(self.w, ops.add(radius, self.thresholds))
