@@ -248,6 +248,21 @@ def test_polish_is_exact_where_the_loss_is_flat():
     check(problems.kernel(model), expected)
 
 
+def test_polish_refuses_data_that_it_cannot_use():
+    x, y = problems.diabetes()
+    model = problems.linear_model(x, y, Proximal(K.SGD(0.01), R.L1(0.1)))
+    before = problems.kernel(model).copy()
+    for bad_x, bad_y, message in (
+        (x * np.nan, y, "a finite gradient"),
+        (x, y[:5], "as many samples as `y` has"),
+        (x, None, "as many samples as `y` has"),
+        (list(x[:, 0]), y, "as many samples as `y` has"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Proximal.polish(model, bad_x, bad_y)
+        np.testing.assert_array_equal(problems.kernel(model), before)
+
+
 def test_polish_lowers_the_objective_of_a_network():
     x, y = problems.digits()
     optimizer = Proximal(K.Adam(0.01), R.GroupLasso(2e-3))

@@ -227,7 +227,9 @@ class Proximal(Outer):
             step` over all weights; 0 at the exact solution.
 
         Raises:
-            ValueError: If the model is not compiled with a `Proximal`.
+            ValueError: If the model is not compiled with a `Proximal`, or `x`
+                and `y` do not fit or give no finite gradient; the weights
+                are as they were then.
 
         References:
 
