@@ -1,5 +1,6 @@
 """Arithmetic of penalties that stays finite where the textbook's does not."""
 
+import math
 from typing import Any
 
 import keras
@@ -52,8 +53,15 @@ def soft_threshold(x: Any, threshold: Any) -> Any:
 
     Written so that what vanishes is 0.0 and not -0.0.
     """
-    within = ops.minimum(ops.maximum(x, ops.negative(threshold)), threshold)
-    return ops.subtract(x, within)
+    return ops.subtract(x, ops.clip(x, ops.negative(threshold), threshold))
+
+
+def at_least(x: Any, bound: float) -> Any:
+    """Returns `max(x, bound)` in the dtype of `x`.
+
+    Of float64 tensors on Torch, Keras's `maximum` and `minimum` are float32.
+    """
+    return ops.clip(x, bound, math.inf)
 
 
 def as_matrix(x: Any) -> Any:

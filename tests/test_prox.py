@@ -261,6 +261,25 @@ def test_prox_in_half_precision_is_that_in_float32(dtype):
                 )
 
 
+def test_prox_in_double_precision_has_exact_zeros_too():
+    # Keras's `maximum` of float64 tensors is float32 on Torch.
+    dtype = "float32" if keras.backend.backend() == "jax" else "float64"
+    w = ops.convert_to_tensor(weight(0), dtype=dtype)
+    values = ops.convert_to_numpy(w)
+    within = {"float64": 1e-12, "float32": 1e-6}[dtype]
+    strength = float(np.float32(0.7))
+    steps = ops.full_like(w, 0.9)
+    u = ops.convert_to_numpy(R.L1(0.7).prox(w, steps))
+    expected = np.sign(values) * np.clip(np.abs(values) - 0.9 * strength, 0, 9)
+    assert np.array_equal(u == 0, expected == 0)
+    np.testing.assert_allclose(u, expected, atol=within)
+    u = ops.convert_to_numpy(R.GroupLasso(0.7, scale=False).prox(w, steps))
+    norms = np.linalg.norm(values, axis=1, keepdims=True)
+    expected = values * np.clip(1 - 0.9 * strength / norms, 0, 1)
+    assert np.array_equal(u == 0, expected == 0)
+    np.testing.assert_allclose(u, expected, atol=within)
+
+
 def test_group_prox_keeps_shapes_of_any_rank():
     w = weight(1, (3, 3, 4, 6))
     for axis, size in ((-1, 1), (-1, 3), (2, 2), (0, 1)):

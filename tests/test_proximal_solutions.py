@@ -231,6 +231,38 @@ def test_minibatches_and_polish_reach_the_support():
         check(problems.kernel(model), lasso(alpha))
 
 
+def test_polish_is_exact_where_the_loss_is_flat():
+    # Neighbouring inputs correlate at 0.99: a gradient of 1e-6 is a weight's
+    # 1e-4, and a step from it is less than a weight's rounding.
+    random = np.random.default_rng(1)
+    apart = np.abs(np.subtract.outer(range(60), range(60)))
+    x = random.multivariate_normal(np.zeros(60), 0.99**apart, 200)
+    y = x[:, :5] @ [3, -2, 1.5, 1, -1] + random.normal(size=200)
+    x, y = problems.standardized(x), problems.standardized(y[:, None])
+    alpha = 0.1 * alpha_max(x, y)
+    expected = reference(sk.Lasso(alpha=alpha, **EXACT), x, y)
+    model = problems.linear_model(
+        x, y, Proximal(K.SGD(0.01), R.L1(2 * float(alpha)))
+    )
+    Proximal.polish(model, x, y)
+    check(problems.kernel(model), expected)
+
+
+def test_polish_refuses_data_that_it_cannot_use():
+    x, y = problems.diabetes()
+    model = problems.linear_model(x, y, Proximal(K.SGD(0.01), R.L1(0.1)))
+    before = problems.kernel(model).copy()
+    for bad_x, bad_y, message in (
+        (x * np.nan, y, "a finite gradient"),
+        (x, y[:5], "as many samples as `y` has"),
+        (x, None, "as many samples as `y` has"),
+        (list(x[:, 0]), y, "as many samples as `y` has"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Proximal.polish(model, bad_x, bad_y)
+        np.testing.assert_array_equal(problems.kernel(model), before)
+
+
 def test_polish_lowers_the_objective_of_a_network():
     x, y = problems.digits()
     optimizer = Proximal(K.Adam(0.01), R.GroupLasso(2e-3))

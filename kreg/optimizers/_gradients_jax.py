@@ -1,10 +1,20 @@
 """The loss over all data and its gradient, with JAX."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import keras
+
+
+def double_precision() -> contextlib.AbstractContextManager:
+    """Returns a context in which float64 tensors can be made."""
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    from jax.experimental import enable_x64  # its place until JAX 0.8
+
+    return enable_x64()
 
 
 def gradients(

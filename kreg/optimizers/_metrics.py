@@ -253,7 +253,7 @@ def metric_class(optimizer: Any) -> type[Metric]:
 def _refuse(optimizer: Any, name: str, why: str) -> None:
     fail(
         "optimizer",
-        f"a {type(optimizer).__name__} without `{name}`",
+        f"{type(optimizer).__name__} without `{name}`",
         optimizer,
         why,
     )

@@ -10,10 +10,11 @@ import numpy as np
 from keras import ops
 
 from kreg._structure import walk
-from kreg._validation import check_count, check_non_negative
+from kreg._validation import check_count, check_non_negative, fail
 
 Values = list[np.ndarray]
 _SLACK = 1e-6  # of the loss: what float32 can tell apart
+_ROUNDING = 2.0**-23
 _SMALLEST_STEP = 1e-12
 _LARGEST_STEP = 1e12
 
@@ -24,6 +25,7 @@ def polish(
     """See `Proximal.polish`."""
     check_count(steps, "steps")
     check_non_negative(tolerance, "tolerance")
+    _check_samples(x, y)
     if not optimizer.built:
         optimizer.build(model.trainable_variables)
     variables = list(model.trainable_variables)
@@ -60,8 +62,8 @@ class _Problem:
         """Returns the proximal gradient step of `size` from `at`."""
         moved = [a - size * g for a, g in zip(at, gradient, strict=True)]
         return [
-            m.astype(a.dtype) if prox is None else prox(m.astype(a.dtype), size)
-            for m, a, prox in zip(moved, at, self.proxes, strict=True)
+            m if prox is None else prox(m, size)
+            for m, prox in zip(moved, self.proxes, strict=True)
         ]
 
 
@@ -73,12 +75,19 @@ def fista(
     Accelerated proximal gradient. A step size is accepted if the loss lies
     below its quadratic model and bends less than the model does: the first
     keeps it from going far, the second is not blurred by the rounding of the
-    loss. Momentum restarts when it points uphill.
+    loss. Momentum restarts when it points uphill. Iterates are float64, for
+    steps smaller than the rounding of a weight add up where the loss is flat.
     """
     current, ahead, weight = start, start, 1.0
     size, is_first, residual = 1.0, True, math.inf
     for _ in range(steps):
         loss, gradient = problem.smooth(ahead)
+        if is_first and not all(map(np.all, map(np.isfinite, gradient))):
+            fail(
+                "x",
+                "data on which the loss has a finite gradient",
+                f"a loss of {loss}",
+            )
         size, following = _search(
             problem, ahead, loss, gradient, size, is_first
         )
@@ -92,7 +101,7 @@ def fista(
         growth = (1 + math.sqrt(1 + 4 * weight**2)) / 2
         momentum = (weight - 1) / growth
         ahead = [
-            (f + momentum * (f - c)).astype(f.dtype)
+            f + momentum * (f - c)
             for f, c in zip(following, current, strict=True)
         ]
         current, weight = following, growth
@@ -120,7 +129,9 @@ def _search(
         model = loss + _dot(gradient, change) + bound / 2
         bend = _dot(_minus(new_gradient, gradient), change)
         below = new_loss <= model + _SLACK * abs(loss)
-        return bool(below and bend <= bound * (1 + _SLACK)), to
+        # Gradients are taken at weights rounded to float32.
+        blur = _ROUNDING * math.sqrt(_dot(at, at) * _dot(change, change)) / size
+        return bool(below and bend <= bound * (1 + _SLACK) + blur), to
 
     accepted, to = attempt(size)
     while is_first and accepted and size < _LARGEST_STEP:
@@ -134,8 +145,17 @@ def _search(
     return size, to
 
 
+def _check_samples(x: Any, y: Any) -> None:
+    """Raises `ValueError` unless `x` and `y` are arrays of as many samples."""
+    shapes = [
+        tuple(getattr(array, "shape", ()))
+        for array in (*keras.tree.flatten(x), *keras.tree.flatten(y))
+    ]
+    if () in shapes or len({shape[0] for shape in shapes}) > 1:
+        fail("x", "arrays of as many samples as `y` has", shapes)
+
+
 def _gradients_of(model: Any, variables: list[Any], x: Any, y: Any) -> Any:
-    module = f"kreg.optimizers._gradients_{keras.backend.backend()}"
     x, y = (keras.tree.map_structure(ops.convert_to_tensor, d) for d in (x, y))
 
     def loss(x: Any, y: Any) -> Any:
@@ -148,11 +168,16 @@ def _gradients_of(model: Any, variables: list[Any], x: Any, y: Any) -> Any:
     in_training = [
         layer for _, layer in walk(model) if hasattr(layer, "current_penalty")
     ]
-    compute = importlib.import_module(module).gradients(loss, variables, (x, y))
+    compute = _backend().gradients(loss, variables, (x, y))
 
     def smooth(values: Values) -> tuple[float, Values]:
-        total, slopes = compute([ops.convert_to_tensor(v) for v in values])
-        return float(total), [ops.convert_to_numpy(slope) for slope in slopes]
+        total, slopes = compute(
+            [
+                ops.convert_to_tensor(value, dtype=variable.dtype)
+                for value, variable in zip(values, variables, strict=True)
+            ]
+        )
+        return float(total), [_numpy(slope) for slope in slopes]
 
     return smooth
 
@@ -163,13 +188,24 @@ def _proxes_of(optimizer: Any, variables: list[Any]) -> list[Any]:
     def prox_of(penalty: Any) -> Any:
         if penalty is None:
             return None
-        return lambda w, size: _numpy(penalty.prox(w, size))
+
+        def prox(w: np.ndarray, size: float) -> np.ndarray:
+            with _backend().double_precision():
+                w = ops.convert_to_tensor(w, dtype="float64")
+                return _numpy(penalty.prox(w, size))
+
+        return prox
 
     return [prox_of(penalties.get(id(variable))) for variable in variables]
 
 
+def _backend() -> Any:
+    name = f"kreg.optimizers._gradients_{keras.backend.backend()}"
+    return importlib.import_module(name)
+
+
 def _numpy(x: Any) -> np.ndarray:
-    return np.array(ops.convert_to_numpy(x))
+    return np.array(ops.convert_to_numpy(x), dtype="float64")
 
 
 def _minus(a: Values, b: Values) -> Values:

@@ -203,7 +203,7 @@ class Proximal(Outer):
 
     @staticmethod
     def polish(
-        model: Any, x: Any, y: Any, steps: int = 1000, tolerance: float = 1e-6
+        model: Any, x: Any, y: Any, steps: int = 1000, tolerance: float = 1e-7
     ) -> float:
         """Finishes training on all the data, so that the true zeros are left.
 
@@ -220,14 +220,16 @@ class Proximal(Outer):
             steps: Integer >= 1. Most steps to take. Defaults to `1000`.
             tolerance: Float >= 0. It stops when no weight's residual is
                 larger than this, in units of the gradient. Defaults to
-                `1e-6`.
+                `1e-7`, about what float32 can tell of a gradient of 1.
 
         Returns:
             Float. The largest residual: `abs(w - prox(w - step * gradient)) /
             step` over all weights; 0 at the exact solution.
 
         Raises:
-            ValueError: If the model is not compiled with a `Proximal`.
+            ValueError: If the model is not compiled with a `Proximal`, or `x`
+                and `y` do not fit or give no finite gradient; the weights
+                are as they were then.
 
         References:
 

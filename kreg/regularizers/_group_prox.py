@@ -6,13 +6,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from kreg._numerics import cast_like, safe_divide, safe_norm
+from kreg._numerics import at_least, cast_like, safe_divide, safe_norm
 
-_FLOOR = 1e-9  # of a threshold relative to the group's norm
-# Each step squares the error, so that one as small as the root of the dtype's
-# precision, relative to the radius, has arrived.
-_SETTLED = {"float64": 2.0**-26, "float32": 2.0**-12}
-_MOST_STEPS = 30  # 2 are usual; 10 with step sizes that differ by 1e16
+_FLOOR = 1e-9  # of a radius relative to the group's norm: below it, dead
+_TINY = 1e-30  # of a radius: no group is divided by zero
+# What rounding leaves of a residual anyway, times the loss of precision in it.
+_SETTLED = {"float64": 2.0**-48, "float32": 2.0**-21}
+_MOST_STEPS = 40  # 0 to 2 are usual; 16 with step sizes that differ by 1e16
+_State = tuple[Any, Any, Any, Any]
 
 
 def prox_of_groups(w: Any, step: Any, strength: Any, axes: Any) -> Any:
@@ -31,7 +32,7 @@ def prox_of_groups(w: Any, step: Any, strength: Any, axes: Any) -> Any:
     """
     threshold = ops.multiply(cast_like(strength, w), step)
     norm = safe_norm(w, axes, keepdims=True)
-    left = ops.maximum(ops.subtract(norm, threshold), 0.0)
+    left = at_least(ops.subtract(norm, threshold), 0.0)
     return ops.multiply(w, safe_divide(left, norm))
 
 
@@ -67,66 +68,95 @@ def proxes_of_groups(
         for each in zip(weights, steps, strengths, axes, strict=True)
     ]
 
-    def advance(radii: Sequence[Any]) -> tuple[Any, ...]:
-        pairs = zip(searches, radii, strict=True)
-        return tuple(search.advance(radius) for search, radius in pairs)
+    def advance(states: Sequence[_State]) -> tuple[_State, ...]:
+        pairs = zip(searches, states, strict=True)
+        return tuple(search.advance(*state) for search, state in pairs)
 
-    def is_unsettled(radii: Sequence[Any], old: Sequence[Any]) -> Any:
-        pairs = zip(searches, radii, old, strict=True)
+    def is_unsettled(*states: _State) -> Any:
+        pairs = zip(searches, states, strict=True)
         return ops.any(
             ops.concatenate(
-                [ops.reshape(s.is_unsettled(r, o), (-1,)) for s, r, o in pairs]
+                [
+                    ops.reshape(s.is_unsettled(state), (-1,))
+                    for s, state in pairs
+                ]
             )
         )
 
-    start = tuple(search.start for search in searches)
-    radii, _ = ops.while_loop(
+    states = ops.while_loop(
         is_unsettled,
-        lambda radii, old: (advance(radii), radii),
-        (advance(start), start),
+        lambda *states: advance(states),
+        advance([search.start() for search in searches]),
         maximum_iterations=_MOST_STEPS,
     )
-    pairs = zip(searches, radii, strict=True)
-    return [search.solution(radius) for search, radius in pairs]
+    pairs = zip(searches, states, strict=True)
+    return [search.solution(radius) for search, (radius, *_) in pairs]
 
 
 class _Search:
-    """Finds the roots `r` of the groups of one tensor, from the left.
+    """Finds the roots `r` of the groups of one tensor, by the secant method.
 
-    `sum(...)**-0.5` is concave and nearly linear in `r`, so Newton's method
-    on it rises to the root and stays below it. It starts from a bound: the
-    sum is convex in `strength * step`, so with `x` and `t` the weights and
-    thresholds relative to the norm, `r >= 1 - sum(x**2 * t)`.
+    With `x`, `t` and `r` the weights, the thresholds `strength * step` and
+    the radius relative to the group's norm, the root is that of `g(r) = 1` with
+
+        g(r) = norm(x / (r + t))**-1
+
+    which is concave and whose slope is 1 or more. So the root lies at most
+    `g(1) - 1` left of 1, and hardly less unless the thresholds differ much; a
+    radius `r` is off by at most `abs(g(r) - 1)`, and what the secant method
+    makes of it by `1 - 1 / slope` times that, unless both its points lie right
+    of the root. Only values of `g` are needed, each one pass over the weights.
     """
 
     def __init__(self, w: Any, step: Any, strength: Any, axes: Any):
-        norm = safe_norm(w, axes, keepdims=True)
-        # Relative to the norm, so that no square overflows.
-        size = ops.where(norm > 0, norm, ops.ones_like(norm))
-        relative = ops.divide(cast_like(strength, w), size)
         self.w, self.axes = w, axes
-        self.squares = ops.square(ops.divide(w, size))
-        self.thresholds = ops.maximum(ops.multiply(step, relative), _FLOOR)
-        mean = self._sum(ops.multiply(self.squares, self.thresholds))
-        start = ops.maximum(ops.subtract(1.0, mean), 0.0)
-        # A norm that is zero, of weights whose squares underflow too, is dead.
-        self.start = ops.where(norm > 0, start, ops.zeros_like(norm))
+        self.thresholds = ops.multiply(step, cast_like(strength, w))
+        self.norm = safe_norm(w, axes, keepdims=True)
         self.tolerance = _SETTLED[keras.backend.standardize_dtype(w.dtype)]
 
-    def advance(self, radius: Any) -> Any:
-        inverse = ops.reciprocal(ops.add(radius, self.thresholds))
-        parts = ops.multiply(self.squares, ops.square(inverse))
-        total, slope = self._sum(parts), self._sum(parts * inverse)
-        rise = ops.multiply(total, ops.subtract(ops.sqrt(total), 1.0))
-        return ops.maximum(ops.add(radius, safe_divide(rise, slope)), 0.0)
+    def start(self) -> _State:
+        """The state of which the first radius is a bound of second order."""
+        ones = ops.ones_like(self.norm)
+        value = self._value(ones)
+        return at_least(2.0 - value, _FLOOR), ones, value, value
 
-    def is_unsettled(self, radius: Any, old: Any) -> Any:
-        return ops.subtract(radius, old) > self.tolerance * radius
+    def advance(
+        self, radius: Any, older: Any, older_value: Any, error: Any
+    ) -> _State:
+        """Returns the next radius, this one, `g` there, and a bound.
+
+        That is of the error of the weights at the next radius, relative to
+        the group's norm: the radius's, times the mean of `t / (r + t)`.
+        """
+        value = self._value(radius)
+        apart = ops.subtract(older, radius)
+        apart = ops.where(ops.equal(apart, 0.0), 1.0, apart)
+        slope = at_least((older_value - value) / apart, 1.0)
+        # Concave, it is at least as steep here as on the way to the right;
+        # how steep it is left of both points, nothing tells.
+        is_left = older > radius
+        share = 1.0 - radius * ops.where(is_left, slope, 1.0) / value
+        rest = ops.where(is_left & (value > 1.0), 1.0, 1.0 - 1.0 / slope)
+        error = ops.abs(1.0 - value) * rest
+        error = error * ops.sqrt(ops.clip(share, 0.0, 1.0))
+        is_dead = (radius <= _FLOOR) & (value >= 1.0)
+        error = ops.where(is_dead, 0.0, error)
+        following = radius + (1.0 - value) / slope
+        return at_least(following, _FLOOR), radius, value, error
+
+    def is_unsettled(self, state: _State) -> Any:
+        return state[-1] > self.tolerance
 
     def solution(self, radius: Any) -> Any:
-        kept = ops.divide(radius, ops.add(radius, self.thresholds))
-        zeros = ops.zeros_like(self.w)
-        return ops.where(radius > 0, ops.multiply(self.w, kept), zeros)
+        # A norm that is zero, of weights whose squares underflow too, is dead.
+        is_live = (radius > _FLOOR) & (self.norm > 0)
+        kept = ops.where(is_live, self.norm * radius, 0.0)
+        return ops.multiply(self._divided(radius), kept)
 
-    def _sum(self, x: Any) -> Any:
-        return ops.sum(x, axis=self.axes, keepdims=True)
+    def _value(self, radius: Any) -> Any:
+        norm = safe_norm(self._divided(radius), self.axes, keepdims=True)
+        return ops.reciprocal(at_least(norm, 1e-15))
+
+    def _divided(self, radius: Any) -> Any:
+        radius = at_least(self.norm * radius, _TINY)
+        return ops.divide(self.w, ops.add(radius, self.thresholds))

@@ -67,7 +67,7 @@ class Grouped(Penalty):
             if are_scalar:
                 shape = (len(same), *[1] * (len(part.shape) - 1))
             else:
-                own = [ops.broadcast_to(s, weights[same[0]].shape) for s in own]
+                own = [_spread(s, weights[same[0]].shape) for s in own]
                 shape = part.shape
             sizes.append(ops.reshape(ops.stack(own), shape))
             factor = self._factor(part.shape, axes[-1])
@@ -158,7 +158,11 @@ def as_tensors(weights: Any, step_sizes: Any) -> tuple[list[Any], list[Any]]:
     steps = []
     for w, step in zip(tensors, step_sizes, strict=True):
         step = cast_like(step, w)
-        if len(step.shape) > 0 and tuple(step.shape) != tuple(w.shape):
-            step = ops.broadcast_to(step, w.shape)
-        steps.append(step)
+        steps.append(step if len(step.shape) == 0 else _spread(step, w.shape))
     return tensors, steps
+
+
+def _spread(step: Any, shape: Any) -> Any:
+    """`step` in `shape`; without an operation if it has that."""
+    shape = tuple(shape)
+    return step if tuple(step.shape) == shape else ops.broadcast_to(step, shape)
