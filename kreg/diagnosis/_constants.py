@@ -109,6 +109,10 @@ RECOVERY_SHARE = 2 / 3
 # wide enough not to be ended by noise, narrower than the trough of a cycle.
 RECOVERY_WIDTH = 0.05
 
+# Where a rise comes and goes with the learning rate both losses move alike:
+# their rank correlation is nearer to 1 than to 0.
+SWING_AGREEMENT = 0.5
+
 # A rise in the middle has to be this high to be a hump of double descent:
 # twice the smallest rise worth a name.
 HUMP_FLOOR = 0.14
@@ -116,6 +120,10 @@ HUMP_FLOOR = 0.14
 # With half of the rise undone the second descent is under way; once all of it
 # is undone the descent is over.
 HUMP_UNDONE = 0.5
+
+# And it is only under way as long as, at the pace of the last quarter, the
+# rest would be undone in as many epochs again: in four times that quarter.
+HUMP_QUARTERS = 4
 
 # A training loss that ends nearer to its highest level than to its lowest is
 # not fitting anything. (Two such runs count as overfit in the labels, which
