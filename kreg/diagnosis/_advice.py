@@ -106,6 +106,10 @@ def _more_penalty(strengths, measures, known):
     why = "Large weights are what fits single examples."
     pattern, path, value = _strongest(strengths, PENALTIES)
     if not known:
+        why += (
+            " Where there is no penalty yet, begin with "
+            f"{PENALTIES[pattern]:.1%} of the validation loss."
+        )
         return Advice(f"L2 x{FACTOR:g}", pattern, "up", FACTOR, why)
     end = max(measures.level, 0.0) * (1 + measures.rise)
     least = float(f"{PENALTIES[pattern] * end:.1g}")

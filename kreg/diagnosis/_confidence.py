@@ -17,7 +17,7 @@ def score(measures: Measures) -> float:
     where `excess` is how far the rise lies above the smallest one worth a
     name, in log units, `error` what it can be off by, `agreement` the rank
     correlation of training and validation loss, and `end` is as `excess`, but
-    of the plain mean of the last epochs above the lowest.
+    of the mean of the last epochs above the lowest mean of as many.
 
     Args:
         measures: `Measures`.
@@ -70,11 +70,11 @@ def _terms(measures):
     error = math.hypot(constants.SET_ERROR, constants.NOISE_WEIGHT * noise)
     end_error = math.hypot(constants.END_ERROR, constants.END_NOISE * noise)
     return (
-        math.tanh(_excess(measures.rise) / error),
+        math.tanh(_excess(measures.rise, constants.RISE_FLOOR) / error),
         measures.agreement,
-        math.tanh(_excess(measures.end_rise) / end_error),
+        math.tanh(_excess(measures.end_rise, constants.END_FLOOR) / end_error),
     )
 
 
-def _excess(rise):
-    return math.log1p(max(rise, -0.6)) - math.log1p(constants.RISE_FLOOR)
+def _excess(rise, floor):
+    return math.log1p(max(rise, -0.6)) - math.log1p(floor)

@@ -1,5 +1,6 @@
 """From curves to a verdict."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -119,8 +120,11 @@ def decide(measures: Measures) -> str:
     falling = m.fall > max(constants.FALL_FLOOR, 2 * m.fall_error)
     # A rise that was undone in full is over: what counts is what came after.
     descends_again = constants.HUMP_UNDONE <= m.hump < 1 and falling
-    # A training loss that went on falling says that nothing swings.
-    swings = m.recovers and not m.train_rise < 0
+    # One that came to a halt half way is not, however little it still falls.
+    descends_again &= m.rise < constants.HUMP_QUARTERS * m.fall
+    # What swings with the learning rate swings in both losses.
+    apart = m.train_rise < 0 or m.agreement < constants.SWING_AGREEMENT
+    swings = m.recovers and (math.isnan(m.train_rise) or not apart)
     excused = m.at_minimum or descends_again or swings
     drowned = (
         m.rise_error > constants.NOISE_LIMIT

@@ -13,6 +13,9 @@ OPENINGS = {
     "noise too large to tell": "The validation loss is too noisy to tell.",
 }
 
+# Of a run that cannot be judged there is nothing to be right about.
+UNDECIDED = ("too short to tell", "noise too large to tell")
+
 
 def explain(verdict: Verdict) -> str:
     """Returns a paragraph: what was seen, how sure, and what to do."""
@@ -36,10 +39,14 @@ def explain(verdict: Verdict) -> str:
             "The curve rose in the middle and fell again, as in epoch-wise "
             "double descent."
         )
-    sentences.append(
-        f"This is right with a probability of about {verdict.confidence:.0%}."
-    )
+    if verdict.status not in UNDECIDED:
+        says = "overfits" if verdict.overfitting else "does not overfit"
+        sentences.append(
+            f"That it {says} is right with a probability of about "
+            f"{verdict.confidence:.0%}."
+        )
     if verdict.advice:
         texts = ", ".join(advice.text for advice in verdict.advice)
-        sentences.append(f"What to try, in this order: {texts}.")
+        order = ", in this order" if len(verdict.advice) > 1 else ""
+        sentences.append(f"What to try{order}: {texts}.")
     return " ".join(sentences)

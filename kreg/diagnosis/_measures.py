@@ -7,6 +7,7 @@ import numpy as np
 
 from kreg.diagnosis import _constants as constants
 from kreg.diagnosis._smoothing import (
+    lowest_mean,
     median_of_three,
     noise,
     rank_correlation,
@@ -32,8 +33,8 @@ class Measures:
         level: The best level, in the unit of the losses.
         rise: Loss at the end above the best level, in units of `scale`: the
             best level, or what was gained where losses are not positive.
-        end_rise: The mean of the last tenth above the lowest value, in
-            `scale`: what a ruler finds.
+        end_rise: The mean of the last tenth above the lowest mean of as many
+            epochs, in `scale`.
         rise_error: Standard error of `rise`.
         agreement: Rank correlation of training and validation loss once the
             first fall is over: 1 if they move alike, -1 if they part.
@@ -111,6 +112,7 @@ def measure(
     tail = max(constants.MIN_TAIL, round(constants.TAIL_FRACTION * val.size))
     scale = _scale(val, level)
     final = _final_level(val, filtered, scale)
+    lowest_tenth = lowest_mean(filtered, _last_tenth(val.size))
     width = int(curve.end[lowest] - curve.begin[lowest])
     change, change_error = slope(filtered[-max(5, val.size // 4) :])
     half = float(np.median(val[: (val.size + 1) // 2][-tail:]))
@@ -122,7 +124,7 @@ def measure(
         onset=_onset(curve, lowest, best, final, val.size),
         level=level * unit,
         rise=(final - level) / scale,
-        end_rise=(_end_mean(val, filtered) - filtered[:-1].min()) / scale,
+        end_rise=(_end_mean(val, filtered) - lowest_tenth) / scale,
         rise_error=between * np.sqrt(1 / width + 1 / tail) / scale,
         agreement=_agreement(val, train),
         noise=between / scale,

@@ -57,6 +57,12 @@ def smooth(values: np.ndarray) -> Smooth:
     return Smooth((sums / (end - begin)).round(12), begin, end)
 
 
+def lowest_mean(values: np.ndarray, count: int) -> float:
+    """Returns the lowest mean of `count` values in a row."""
+    sums = np.cumsum(np.append(0.0, values))
+    return float((sums[count:] - sums[:-count]).min()) / count
+
+
 def noise(values: np.ndarray) -> float:
     """Returns the standard deviation from one epoch to the next.
 

@@ -15,6 +15,19 @@ DECAYS = np.select(
     [1 + np.exp(-STEPS / 4) + 0.015 * STEPS, 0.6 + 0.002 * (STEPS - 20)],
     0.5,
 )
+# More than half of the rise is undone, but now the rest would take for ever.
+HALTED = np.concatenate(
+    [
+        np.linspace(2.0, 0.6, 15),
+        np.linspace(0.6, 1.8, 15),
+        np.linspace(1.8, 1.0, 20),
+        np.linspace(1.0, 0.93, 50),
+    ]
+)
+# Back from one stay above the minimum and on another, as with a cyclic learning
+# rate; but the training loss ignores the first, and jitters in the second.
+TWO_STAYS = np.repeat([2.0, 0.5, 0.75, 0.45, 0.75], [6, 12, 14, 12, 16])
+UNMOVED = np.where(STEPS < 44, TRAIN, 0.06 + 0.01 * (STEPS % 2))
 
 # name, training loss, validation loss, status, range of the best epoch, range
 # of the onset epoch.
@@ -158,6 +171,22 @@ TABLE = [
         "still improving",
         (13, 15),
         None,
+    ),
+    (
+        "second descent that came to a halt half way",
+        curves.training(100),
+        HALTED,
+        "overfitting",
+        (13, 15),
+        (15, 20),
+    ),
+    (
+        "two stays above the minimum that the training loss ignores",
+        UNMOVED,
+        TWO_STAYS,
+        "overfitting",
+        (32, 44),
+        (40, 47),
     ),
     (
         "constant",

@@ -103,6 +103,22 @@ def test_an_epoch_that_starts_again_is_numbered_on(tmp_path):
     assert history.val_loss == (1.0, 0.7, 0.6) * 2
 
 
+def test_what_a_resumed_run_did_again_counts_once(tmp_path):
+    lines = [f"{i + 1},{1 - i / 10},{2 - i / 10}\n" for i in range(6)]
+    again = [f"{i + 1},0.25,{1 - i / 10}\n" for i in range(3, 8)]
+    text = "epoch,loss,val_loss\n" + "".join(lines + again)
+    history = read_history(write(tmp_path / "a.csv", text))
+    assert history.epochs == tuple(range(1, 9))
+    assert history.train_loss == (1.0, 0.9, 0.8, *[0.25] * 5)
+    assert history.val_loss[3] == 0.7
+
+
+def test_the_case_of_the_suffix_does_not_matter(tmp_path):
+    columns = {"loss": [2.0, 1.0], "val_loss": [3.0, 2.0]}
+    path = write_json(tmp_path / "HISTORY.JSON", columns)
+    assert read_history(path).val_loss == (3.0, 2.0)
+
+
 def test_hugging_face_trainer_state(tmp_path):
     log = [
         {"epoch": 0.5, "loss": 3.0, "learning_rate": 1e-4, "step": 5},

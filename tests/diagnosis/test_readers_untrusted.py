@@ -117,6 +117,15 @@ def test_nothing_there(tmp_path):
         read_history(tmp_path)
 
 
+def test_the_error_names_the_columns_and_the_line(tmp_path):
+    table = write(tmp_path / "a.csv", "epoch, train/box, val/box\n0,1,2\n")
+    with pytest.raises(ValueError, match=r"\['epoch', 'train/box', 'val/box'"):
+        read_history(table)
+    cut = "\n".join([*map(json.dumps, ROWS), '{"epoch": 4, "lo'])
+    with pytest.raises(ValueError, match="whose line 5 is not JSON"):
+        read_history(write(tmp_path / "a.jsonl", cut))
+
+
 def test_not_utf8(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"val_loss\n\xff\xfe\n")
     with pytest.raises(ValueError, match="not UTF-8"):

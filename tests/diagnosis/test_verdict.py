@@ -55,10 +55,17 @@ def test_text_of_every_status(status):
     assert "\n" not in str(verdict)
     paragraph = verdict.explain()
     assert paragraph.endswith(".")
-    assert f"{verdict.confidence:.0%}" in paragraph
+    undecided = status.endswith("to tell")
+    assert (f"{verdict.confidence:.0%}" in paragraph) != undecided
     for advice in verdict.advice:
         assert advice.text in paragraph
         assert advice.direction in ("up", "down", "none")
+
+
+def test_the_paragraph_says_what_the_probability_is_of():
+    assert "That it overfits is right with" in OVERFITTING.explain()
+    healthy = EVERY_STATUS["healthy"].explain()
+    assert "That it does not overfit is right with" in healthy
 
 
 def test_one_line():
@@ -156,6 +163,8 @@ def test_advice_without_strengths_names_common_ones():
         "L2 x3",
         "dropout 0.3",
     ]
+    # Where there is nothing to multiply, in no unit of the loss.
+    assert "begin with 0.4% of the validation loss" in OVERFITTING.advice[0].why
 
 
 def test_advice_does_not_multiply_a_strength_of_zero():

@@ -102,15 +102,16 @@ def read_histories(path: str | os.PathLike) -> dict[str, History]:
 def _read_file(path):
     if "tfevents" in path.name:
         return read_events(path.parent, [path])
-    if path.suffix not in BY_SUFFIX:
+    suffix = path.suffix.lower()
+    if suffix not in BY_SUFFIX:
         known = ", ".join(BY_SUFFIX)
         raise malformed(path, f"whose suffix is none of {known}")
-    if path.suffix == ".log":
+    if suffix == ".log":
         # Keras's examples name a CSVLogger's file `training.log`.
         with open(path, "rb") as file:
             starts = file.read(1)
         return read_jsonl(path) if starts in b"{[" else [read_csv(path)]
-    return BY_SUFFIX[path.suffix](path)
+    return BY_SUFFIX[suffix](path)
 
 
 def _read_folder(path):

@@ -74,7 +74,7 @@ def from_columns(
     lists = {k: v for k, v in columns.items() if isinstance(v, list)}
     found = find_columns(lists)
     if "val_loss" not in found:
-        raise _no_validation(columns, path)
+        raise no_validation(columns, path)
     curves = {curve: lists[column] for curve, column in found.items()}
     count = max(map(len, curves.values()))
     check_rows(count, path)
@@ -98,7 +98,9 @@ def from_rows(
 
     Rows of one epoch are merged: training losses are averaged, of the others
     the last counts. Where epochs are fractions (validation every so many
-    steps) or start again, each validation is an epoch of its own.
+    steps) or start again from the first, each validation is an epoch of its
+    own. Where they go back to a later one the run was resumed, and what it did
+    again replaces what it had done.
 
     Args:
         rows: List of dicts of column name to float or `None`.
@@ -115,7 +117,8 @@ def from_rows(
     keys = dict.fromkeys(key for row in rows for key in row)
     found = find_columns(keys)
     if "val_loss" not in found:
-        raise _no_validation(keys, path)
+        raise no_validation(keys, path)
+    rows = _without_redone(rows)
     epochs = _epochs_of(rows, path)
     if epochs is None:
         epochs = _number_by_validation(rows, found["val_loss"])
@@ -131,6 +134,14 @@ def from_rows(
         for curve in found
     }
     return from_columns({**columns, "epoch": list(merged)}, path, name)
+
+
+def no_validation(names: Iterable[str], path: os.PathLike) -> ValueError:
+    """Returns the error for a file of other columns than are looked for."""
+    found = shorten(sorted(map(str, names)), 200)
+    return malformed(
+        path, f"which has no validation loss (such as `val_loss`) in {found}"
+    )
 
 
 def _merge(curve, values):
@@ -164,6 +175,26 @@ def _minus(losses, penalties):
     ]
 
 
+def _without_redone(rows):
+    """The rows that were not done again after an interruption."""
+    kept: list[dict] = []
+    first, latest = math.inf, -math.inf
+    for row in rows:
+        epoch = row.get("epoch")
+        if isinstance(epoch, float):
+            if first < epoch < latest:
+                while not _is_before(kept[-1], epoch):
+                    kept.pop()
+            first, latest = min(first, epoch), epoch
+        kept.append(row)
+    return kept
+
+
+def _is_before(row, epoch):
+    value = row.get("epoch")
+    return isinstance(value, float) and value < epoch
+
+
 def _epochs_of(rows, path):
     """The epoch of every row, or `None` if rows are not in whole epochs."""
     epochs, latest = [], 0
@@ -189,10 +220,3 @@ def _number(value, column, path):
     if value is None or isinstance(value, float):
         return None if value is None or math.isnan(value) else value
     raise malformed(path, f"whose `{column}` holds {shorten(value)}")
-
-
-def _no_validation(names, path):
-    found = shorten(sorted(map(str, names)), 200)
-    return malformed(
-        path, f"which has no validation loss (such as `val_loss`) in {found}"
-    )

@@ -49,9 +49,16 @@ def read_jsonl(path: pathlib.Path) -> list[History]:
     Raises:
         ValueError: If the file is malformed.
     """
-    lines = [line for line in read_text(path).splitlines() if line.strip()]
+    lines = read_text(path).splitlines()
     check_rows(len(lines), path)
-    return from_document([parse_json(line, path) for line in lines], path)
+    return from_document(
+        [
+            parse_json(line, path, f"whose line {number}")
+            for number, line in enumerate(lines, 1)
+            if line.strip()
+        ],
+        path,
+    )
 
 
 def from_document(

@@ -57,12 +57,13 @@ def read_text(path: pathlib.Path) -> str:
         raise malformed(path, "which is not UTF-8 text") from None
 
 
-def parse_json(text: str, path: os.PathLike) -> Any:
+def parse_json(text: str, path: os.PathLike, what: str = "which") -> Any:
     """Returns what a JSON text holds, every number as a float.
 
     Args:
         text: String.
         path: Where it is from, for the error.
+        what: String. The part of it, for the error. Defaults to `"which"`.
 
     Returns:
         Plain Python values.
@@ -73,9 +74,9 @@ def parse_json(text: str, path: os.PathLike) -> Any:
     try:
         return json.loads(text, parse_int=float)
     except RecursionError:
-        raise malformed(path, "which is nested too deeply") from None
+        raise malformed(path, f"{what} is nested too deeply") from None
     except ValueError as error:
-        raise malformed(path, f"which is not JSON: {error}") from None
+        raise malformed(path, f"{what} is not JSON: {error}") from None
 
 
 def check_rows(count: int, path: os.PathLike) -> None:

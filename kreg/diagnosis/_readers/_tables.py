@@ -5,7 +5,11 @@ import io
 import pathlib
 
 from kreg.diagnosis._history import History
-from kreg.diagnosis._readers._columns import find_columns, from_rows
+from kreg.diagnosis._readers._columns import (
+    find_columns,
+    from_rows,
+    no_validation,
+)
 from kreg.diagnosis._readers._limits import check_rows, malformed, read_text
 
 
@@ -28,7 +32,10 @@ def read_csv(path: pathlib.Path) -> History:
     rows: list[dict] = []
     try:
         names = [name.strip() for name in next(reader, [])]
-        wanted = {"epoch", *find_columns(names).values()}
+        found = find_columns(names)
+        if names and "val_loss" not in found:
+            raise no_validation(names, path)
+        wanted = {"epoch", *found.values()}
         places = [(i, name) for i, name in enumerate(names) if name in wanted]
         for cells in reader:
             check_rows(len(rows), path)
