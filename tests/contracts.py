@@ -581,7 +581,7 @@ OPTIMIZERS = (
                 lambda: O.Proximal(
                     keras.optimizers.SGD(0.1, clipnorm=1.0), R.L1(0.1)
                 ),
-                "Invalid value for argument `optimizer`. Expected a SGD "
+                "Invalid value for argument `optimizer`. Expected SGD "
                 "without `clipnorm`. Received: optimizer=<",
             ),
             (
