@@ -82,6 +82,8 @@ def check_search(
                 f"`search` got an unexpected argument {name!r}: it takes those "
                 "of `model.fit`."
             )
+    if fit.get("x") is None:
+        fail("x", "arrays, or a dataset", None)
     for callback in callbacks:
         if not isinstance(callback, keras.callbacks.Callback):
             fail("callbacks", "callbacks of Keras", callback)

@@ -105,6 +105,7 @@ def test_arguments_that_fit_does_not_take(tmp_path):
         tuner.search(X, Y, validation_split=0.5, epoch=3)
     refused(tuner, "`callbacks`. Expected callbacks", X, Y, callbacks=["stop"])
     refused(tuner, "with equally many rows", X, Y[:3], validation_split=0.5)
+    refused(tuner, "`x`. Expected arrays, or a dataset. Received: x=None")
 
 
 def test_a_model_that_is_not_compiled(tmp_path):
@@ -167,7 +168,7 @@ def test_more_trials_than_points(name, waves, tmp_path):
         build_small, "loss", max_trials=20, directory=tmp_path
     )
     with pytest.warns(UserWarning, match="`max_trials=20` is more than the 6"):
-        tuner.search(verbose=0)
+        tuner.search(x=(), verbose=0)
     assert len(tuner.results) == 6
 
 
@@ -197,7 +198,7 @@ def test_project_of_keras_tuner_itself(tmp_path):
 @pytest.fixture
 def project(waves, tmp_path):
     RandomSearch(build, "loss", max_trials=2, directory=tmp_path).search(
-        verbose=0
+        x=(), verbose=0
     )
     return tmp_path / "untitled_project"
 
@@ -231,7 +232,7 @@ def test_overwriting_begins_anew(project):
         build, "loss", max_trials=3, directory=project.parent, overwrite=True
     )
     assert not tuner.results
-    tuner.search(verbose=0)
+    tuner.search(x=(), verbose=0)
     assert len(tuner.results) == 3
 
 
@@ -239,5 +240,5 @@ def test_an_overwriting_that_was_killed(project):
     (project / "oracle.json").unlink()  # which is what goes first
     tuner = RandomSearch(build, "loss", max_trials=3, directory=project.parent)
     assert not list(project.glob("trial_*"))
-    tuner.search(verbose=0)
+    tuner.search(x=(), verbose=0)
     assert len(tuner.results) == 3

@@ -52,7 +52,7 @@ def test_full_disk(room, disk, waves, tmp_path):
     """At whatever file the disk gets full, the search goes on afterwards."""
     disk.room = room
     with pytest.raises(OSError, match="No space left on device") as raised:
-        random_search(tmp_path).search(verbose=0)
+        random_search(tmp_path).search(x=(), verbose=0)
     assert raised.value.errno == errno.ENOSPC
     assert "Could not write" in str(raised.value)
     for path in tmp_path.rglob("*.json"):
@@ -65,7 +65,7 @@ def test_full_disk(room, disk, waves, tmp_path):
     }
     disk.room = 10**9
     tuner = random_search(tmp_path)
-    tuner.search(verbose=0)
+    tuner.search(x=(), verbose=0)
     assert [r.status for r in tuner.results] == ["COMPLETED"] * 6
     assert all(path.read_text() == text for path, text in ended.items())
 

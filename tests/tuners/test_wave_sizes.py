@@ -44,7 +44,7 @@ def test_what_the_user_wants_is_not_evened_out(
     tuner = kreg.tuners.RandomSearch(
         build, "loss", max_trials=9, population=population, directory=tmp_path
     )
-    tuner.search(epochs=1)
+    tuner.search(x=(), epochs=1)
     assert [len(wave) for wave in waves] == sizes
 
 
@@ -78,7 +78,7 @@ def test_models_are_built_as_if_each_were_the_first(waves, tmp_path):
             watched, "loss", max_trials=3, directory=tmp_path
         )
         names.clear()  # KerasTuner itself has built one, for the space
-        tuner.search(epochs=1)
+        tuner.search(x=(), epochs=1)
         for run in waves[0]:
             run.model  # noqa: B018
         assert keras.config.dtype_policy().name == "mixed_bfloat16"

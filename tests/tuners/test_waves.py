@@ -26,7 +26,7 @@ def random_search(path, **kwargs):
 
 def test_a_wave_is_as_large_as_the_population(waves, tmp_path):
     tuner = random_search(tmp_path, population=4)
-    tuner.search(verbose=0)
+    tuner.search(x=(), verbose=0)
     assert [len(wave) for wave in waves] == [4, 4, 2]
     assert [run.trial_id for run in itertools.chain(*waves)] == [
         f"0{i}" for i in range(10)
@@ -38,7 +38,7 @@ def test_a_wave_is_as_large_as_the_population(waves, tmp_path):
 
 def test_executions_and_folds_count_as_models(waves, tmp_path):
     tuner = random_search(tmp_path, population=8, executions_per_trial=3)
-    tuner.search(verbose=0)
+    tuner.search(x=(), verbose=0)
     assert [len(wave) for wave in waves] == [6] * 5
     assert {run.seed for run in waves[0]} == {1, 2, 3}
 
@@ -47,7 +47,7 @@ def test_rungs_are_trained_together(waves, tmp_path):
     tuner = kreg.tuners.Hyperband(
         build, "loss", max_epochs=9, directory=tmp_path, population=32, seed=1
     )
-    tuner.search(verbose=0)
+    tuner.search(x=(), verbose=0)
     spans = [{(r.initial_epoch, r.epochs) for r in wave} for wave in waves]
     assert all(len(span) == 1 for span in spans)
     assert len(tuner.oracle.trials) == 23  # 13, then 6 and 4: KerasTuner's
@@ -93,10 +93,10 @@ def test_errors_in_a_row_end_the_search(tmp_path):
 
 @pytest.mark.parametrize("name", ["mine", "mine [2]"])
 def test_a_finished_search_is_not_repeated(name, waves, tmp_path):
-    random_search(tmp_path, project_name=name).search(verbose=0)
+    random_search(tmp_path, project_name=name).search(x=(), verbose=0)
     count = len(waves)
     again = random_search(tmp_path, project_name=name)
-    again.search(verbose=0)
+    again.search(x=(), verbose=0)
     assert len(waves) == count
     assert len(again.results) == 10
 
@@ -113,7 +113,7 @@ def test_trials_left_running_come_first(waves, tmp_path):
     again = random_search(tmp_path, population=4)
     assert again.oracle.unfinished == 4
     waves.clear()
-    again.search(verbose=0)
+    again.search(x=(), verbose=0)
     ids = [[run.trial_id for run in wave] for wave in waves]
     assert ids == [["04", "05", "06", "07"], ["08", "09"]]
 
@@ -122,7 +122,7 @@ def test_trials_left_running_come_first(waves, tmp_path):
 def test_gaps_between_two_writes(waves, tmp_path, gap):
     """A kill between any two writes: what is on the disk then."""
     tuner = random_search(tmp_path, population=4)
-    tuner.search(verbose=0)
+    tuner.search(x=(), verbose=0)
     project = tmp_path / "untitled_project"
     oracle = json.loads((project / "oracle.json").read_text())
     path = project / "trial_09" / "trial.json"
@@ -140,7 +140,7 @@ def test_gaps_between_two_writes(waves, tmp_path, gap):
     (project / "oracle.json").write_text(json.dumps(oracle))
     waves.clear()
     again = random_search(tmp_path, population=4)
-    again.search(verbose=0)
+    again.search(x=(), verbose=0)
     rerun = [run.trial_id for run in itertools.chain(*waves)]
     assert rerun == (["09"] if gap == "asked" else [])
     assert {t.status for t in again.oracle.trials.values()} == {"COMPLETED"}
@@ -148,7 +148,7 @@ def test_gaps_between_two_writes(waves, tmp_path, gap):
 
 
 def test_a_damaged_file_is_named(waves, tmp_path):
-    random_search(tmp_path).search(verbose=0)
+    random_search(tmp_path).search(x=(), verbose=0)
     (tmp_path / "untitled_project" / "trial_03" / "trial.json").write_text("")
     with pytest.raises(RuntimeError, match=r"trial_03.trial.json is damaged"):
         random_search(tmp_path)
@@ -156,7 +156,7 @@ def test_a_damaged_file_is_named(waves, tmp_path):
 
 def test_stock_keras_tuner_opens_the_project(waves, tmp_path):
     tuner = random_search(tmp_path)
-    tuner.search(verbose=0)
+    tuner.search(x=(), verbose=0)
     stock = keras_tuner.RandomSearch(
         build, "val_loss", max_trials=10, directory=tmp_path
     )
@@ -191,7 +191,7 @@ def test_results_survive_and_can_be_sorted(waves, tmp_path, capsys):
 
 
 def test_quiet(waves, tmp_path, capsys):
-    random_search(tmp_path).search(verbose=0)
+    random_search(tmp_path).search(x=(), verbose=0)
     assert capsys.readouterr().out == ""
 
 
@@ -208,7 +208,7 @@ def test_few_writes(waves, tmp_path, monkeypatch):
             write(path, value),
         ),
     )
-    tuner.search(verbose=0)
+    tuner.search(x=(), verbose=0)
     counts = {name: written.count(name) for name in set(written)}
     # At the start, before and after each of two waves, the question at the end.
     assert counts["oracle.json"] <= 6
