@@ -23,6 +23,10 @@ _NO_DATA = (
     "Call `fit` or `evaluate` first."
 )
 
+# What Keras and the backends raise of shapes and dtypes. Anything else, such as
+# that memory ran out, is not the samples' fault.
+_NOT_FITTING = (ValueError, TypeError)
+
 
 class Trials:
     """What a population was given, and what becomes of it.
@@ -70,7 +74,7 @@ class Trials:
         try:
             for model in self._models:
                 _building.build_for(model, example[0])
-        except Exception as error:
+        except _NOT_FITTING as error:
             raise not_fitting(example, error) from error
         described = [describe(model) for model in self._models]
         signatures = [d.signature for d in described]
@@ -82,7 +86,7 @@ class Trials:
         )
         try:
             _building.build_metrics(template.model, example)
-        except Exception as error:
+        except _NOT_FITTING as error:
             raise not_fitting(example, error) from error
         self._rows = self._first_rows(template, described)
         self._template, self._are_first = template, True

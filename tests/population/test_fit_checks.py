@@ -90,3 +90,19 @@ def test_validation_in_listed_epochs():
     (history,) = Population([zoo.dense()]).fit(X, Y, **fit)
     assert len(expected) == 2
     np.testing.assert_allclose(history["val_loss"], expected, rtol=1e-5)
+
+
+def test_memory_that_runs_out_is_not_the_samples_fault():
+    @keras.saving.register_keras_serializable("tests")
+    class Large(keras.layers.Layer):
+        def build(self, input_shape):
+            raise MemoryError("no room for the weights")
+
+    def model():
+        made = keras.Sequential([Large()])
+        made.compile("sgd", "mse")
+        return made
+
+    x = np.zeros((4, 2), "float32")
+    with pytest.raises(MemoryError, match="no room"):
+        Population([model(), model()]).fit(x, x)
