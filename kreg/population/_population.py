@@ -169,9 +169,9 @@ class Population:
             keep_best: Optional name of a log, such as `"val_data_loss"`. The
                 weights of each trial's best epoch are kept for `unstack`.
             mode: `"min"` or `"max"`: which values of it are best.
-            snapshot: Optional path of an `.npz` file that holds the state of
-                this training after each epoch. If there is one, training goes
-                on from it; callbacks then begin anew.
+            snapshot: Optional path of a file that tells the state of this
+                training after each epoch, with two more beside it. If there
+                is one, training goes on from it; callbacks then begin anew.
             on_epoch_end: Optional function of the number of an epoch and a
                 dict of the logs of each trial that was trained in it.
 

@@ -1,30 +1,26 @@
-"""A training in progress, in one file that is replaced at each epoch."""
+"""A training in progress, on the disk after each epoch."""
 
-import contextlib
-import json
-import os
 from typing import Any
 
 import numpy as np
 
 from kreg.population._fitting import EpochHook, Fitting
 from kreg.population._rows import Rows
-
-_INFO = "info"
+from kreg.population._twin_files import TwinFiles
 
 
 class Snapshot:
     """What a population needs to go on after it was killed.
 
     Args:
-        path: String. The file; it ends with `.npz`.
+        path: String. See `TwinFiles`.
     """
 
     def __init__(self, path: str):
-        self.path = path
+        self._files = TwinFiles(path)
 
     def write(self, fitting: Fitting, next_epoch: int) -> None:
-        """Replaces the file by the present state; never half of it."""
+        """Replaces what was written by the present state."""
         trials = range(len(fitting.logs))
         stack = fitting.stack
         rows = stack.all_rows()
@@ -45,32 +41,23 @@ class Snapshot:
             "best": {str(k): v for k, v in fitting.best.items()},
             "best_epochs": {str(k): v for k, v in fitting.best_epochs.items()},
         }
-        arrays[_INFO] = np.frombuffer(json.dumps(info).encode(), np.uint8)
-        temporary = f"{self.path}.tmp.npz"
-        try:
-            np.savez(temporary, **arrays)
-            os.replace(temporary, self.path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.remove(temporary)
-            raise
+        self._files.write(arrays, info)
 
     def read(self) -> "Resumed | None":
-        """Returns what the file holds; `None` if there is none."""
-        if not os.path.exists(self.path):
-            return None
-        with np.load(self.path, allow_pickle=False) as arrays:
-            return Resumed({key: arrays[key] for key in arrays.files})
+        """Returns what was written last; `None` if there is nothing."""
+        held = self._files.read()
+        return None if held is None else Resumed(*held)
 
 
 def keeping(
     path: str | None, fitting: Fitting, hook: EpochHook | None
 ) -> EpochHook:
     """Returns a hook that writes a snapshot, if wanted, and calls `hook`."""
+    snapshot = None if path is None else Snapshot(path)
 
     def at_epoch_end(number: int, logs: dict[int, Any]) -> None:
-        if path is not None:
-            Snapshot(path).write(fitting, number + 1)
+        if snapshot is not None:
+            snapshot.write(fitting, number + 1)
         if hook is not None:
             hook(number, logs)
 
@@ -81,12 +68,13 @@ class Resumed:
     """The state of a training that was killed.
 
     Args:
-        arrays: Dict of the arrays of the file.
+        arrays: Dict of arrays.
+        info: Dict of the rest.
     """
 
-    def __init__(self, arrays: dict[str, np.ndarray]):
+    def __init__(self, arrays: dict[str, np.ndarray], info: dict[str, Any]):
         self._arrays = arrays
-        self.info: dict[str, Any] = json.loads(arrays[_INFO].tobytes())
+        self.info = info
         self.rows = Rows(
             *(
                 self._list(name)

@@ -188,7 +188,7 @@ class PopulationTrainer:
             jit_compile=_compiling.xla_for(first.model, self._steps),
             programs=self._programs,
         )
-        place = os.path.join(folder, f"{first.name}_of_{len(runs)}.npz")
+        place = os.path.join(folder, f"{first.name}_of_{len(runs)}")
 
         def note(number: int, of_epoch: dict[int, Any]) -> None:
             on_epoch_end(number, list(of_epoch.values()))
