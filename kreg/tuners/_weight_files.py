@@ -64,20 +64,21 @@ class _Form:
 
     Args:
         content: Bytes.
-        places: Dict of the name of a dataset to the number of a variable.
+        places: Dict of where values begin to the number of a variable.
     """
 
-    def __init__(self, content: bytes, places: dict[str, int]):
+    def __init__(self, content: bytes, places: dict[int, int]):
         self._content = content
         self._places = places
 
     def fill(self, path: str, variables: list[Any]) -> None:
         """Writes a file with the values of `variables`."""
+        content = bytearray(self._content)
+        for begin, index in self._places.items():
+            value = ops.convert_to_numpy(variables[index]).tobytes()
+            content[begin : begin + len(value)] = value
         with open(path, "wb") as file:
-            file.write(self._content)
-        with h5py.File(path, "r+") as file:
-            for name, index in self._places.items():
-                file[name][...] = ops.convert_to_numpy(variables[index])
+            file.write(content)
 
 
 def _form_of(model: Any, variables: list[Any], path: str) -> _Form | None:
@@ -99,17 +100,19 @@ def _form_of(model: Any, variables: list[Any], path: str) -> _Form | None:
     return None if places is None else _Form(content, places)
 
 
-def _places(path: str, values: list[np.ndarray]) -> dict[str, int] | None:
-    found: dict[str, np.ndarray] = {}
+def _places(path: str, values: list[np.ndarray]) -> dict[int, int] | None:
+    found: list[tuple[int | None, np.ndarray]] = []
 
     def note(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
-            found[name] = item[...]
+            found.append((item.id.get_offset(), item[...]))
 
     with h5py.File(path, "r") as file:
         file.visititems(note)
-    places: dict[str, int] = {}
-    for name, held in found.items():
+    places: dict[int, int] = {}
+    for begin, held in found:
+        if begin is None:  # not in one piece
+            return None
         if held.dtype.kind not in "iuf" or not held.size:
             return None
         index = int(held.flat[0])
@@ -119,7 +122,7 @@ def _places(path: str, values: list[np.ndarray]) -> dict[str, int] | None:
         value = values[index]
         if (value.shape, value.dtype) != (held.shape, held.dtype):
             return None
-        places[name] = index
+        places[begin] = index
     return places
 
 
