@@ -139,6 +139,7 @@ def _primitives(jaxpr):
     names = set()
     for equation in jaxpr.eqns:
         names.add(equation.primitive.name)
+        names.add(str(equation.params.get("name", "")))  # of what is jitted
         for value in equation.params.values():
             for part in value if isinstance(value, (list, tuple)) else [value]:
                 inner = getattr(part, "jaxpr", part)

@@ -438,6 +438,7 @@ def test_masks_of_all_shapes_are_independent_and_reproducible(mask):
     centred = kept - 0.5
     for a, b in (
         (centred[:, 1:], centred[:, :-1]),  # the halves of a 32-bit draw
+        (centred[:, 2:], centred[:, :-2]),  # the words of a draw of two
         (centred[1:], centred[:-1]),
         (centred, draw(mask, 0.5, (400, 401), seed=3)[0] - 0.5),
     ):
@@ -459,6 +460,45 @@ def test_bits_are_uniform():
     for bit in range(16):
         share = ((bits >> bit) & 1).mean()
         assert abs(share - 0.5) < 5 * 0.5 / np.sqrt(bits.size)
+
+
+@pytest.mark.backends("jax")
+@pytest.mark.parametrize(
+    ("key", "counter", "expected"),
+    [
+        ((0, 0), (0, 0), (0x6B200159, 0x99BA4EFE)),
+        ((2**32 - 1,) * 2, (2**32 - 1,) * 2, (0x1CB996FC, 0xBB002BE7)),
+        (
+            (0x13198A2E, 0x03707344),
+            (0x243F6A88, 0x85A308D3),
+            (0xC4923A9C, 0x483DF7A0),
+        ),
+    ],
+)
+def test_threefry_gives_the_published_words(key, counter, expected):
+    """The known answers of Random123 1.09, `threefry2x32 20`."""
+    import jax.numpy as jnp
+
+    from kreg.layers._random_bits_jax import threefry
+
+    words = threefry(jnp.uint32(key), jnp.uint32(counter))
+    assert tuple(int(word) for word in words) == expected
+
+
+@pytest.mark.backends("jax")
+def test_threefry_is_that_of_jax():
+    import jax
+
+    from kreg.layers._random_bits_jax import threefry
+
+    key = np.uint32([7, 11])
+    theirs = jax.random.split(jax.random.wrap_key_data(key), 50)
+    mine = threefry(
+        key, (np.zeros(50, "uint32"), np.arange(50, dtype="uint32"))
+    )
+    np.testing.assert_array_equal(
+        np.stack(mine, -1), jax.random.key_data(theirs)
+    )
 
 
 def test_rate_is_read_in_the_graph():
