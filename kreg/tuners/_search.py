@@ -1,5 +1,6 @@
 """One call of `search`: waves of trials, trained together and reported."""
 
+import itertools
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -23,8 +24,8 @@ from kreg.tuners._trainers import trainers_of
 class Search:
     """Asks the oracle for trials, trains them and reports them.
 
-    A *wave* is what is asked for together. Everything that can be known to be
-    wrong is refused here, before the first trial.
+    A *wave* is what is trained before more is asked for. Everything that can
+    be known to be wrong is refused here, before the first trial.
 
     Args:
         tuner: The tuner.
@@ -79,29 +80,41 @@ class Search:
             self._forget_progress()
         progress = Progress(oracle, self._fit.get("verbose", 1) == 0)
         tuner.on_search_begin()
+        asked: list[Any] = []
         try:
-            while trials := self._ask():
-                progress.on_wave(len(trials))
-                self._run_wave(trials, progress)
+            while asked := [*asked, *self._ask(len(asked))]:
+                wave = _waves.first_to_end(asked)
+                asked = [trial for trial in asked if trial not in wave]
+                progress.on_wave(len(wave))
+                self._run_wave(wave, progress)
         finally:
             progress.close()
         tuner.on_search_end()
 
-    def _ask(self) -> list[Any]:
-        """Returns the next trials; none when the search is over."""
+    def _ask(self, waiting: int) -> list[Any]:
+        """Returns the next trials; none when the oracle has no more.
+
+        Args:
+            waiting: Integer: how many have been asked for, but not run yet.
+        """
         trials: list[Any] = []
-        # After a kill, the trials of the wave that was running come first, by
+        # After a kill, the trials that had been asked for come first, by
         # themselves: their trainer has kept them together.
-        count = self._oracle.unfinished or self._at_once
+        count = self._oracle.unfinished or self._at_once - waiting
         with self._oracle.held():
             while len(trials) < count:
                 self._tuner.pre_create_trial()
-                tuner_id = f"{self._tuner.tuner_id}.{len(trials)}"
-                trial = self._oracle.create_trial(tuner_id)
+                trial = self._oracle.create_trial(self._free_id())
                 if trial.status != "RUNNING":
                     break  # the oracle waits for some to end, or is done
                 trials.append(trial)
         return trials
+
+    def _free_id(self) -> str:
+        """Returns a name for a worker that has no trial."""
+        numbers = itertools.count()
+        names = (f"{self._tuner.tuner_id}.{number}" for number in numbers)
+        return next(n for n in names if n not in self._oracle.ongoing_trials)
 
     def _run_wave(self, trials: Sequence[Any], progress: Progress) -> None:
         for trial in trials:

@@ -1,6 +1,7 @@
 """How many trials of a search are asked for and trained together."""
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras_tuner
@@ -33,3 +34,22 @@ def even(trials: int | None, most: int) -> int:
     if not trials:
         return most
     return math.ceil(trials / math.ceil(trials / most))
+
+
+def first_to_end(trials: Sequence[Any]) -> list[Any]:
+    """Returns the trials to train first: those that end at the first epoch.
+
+    The trials that Hyperband promotes from several brackets then train
+    together. Other oracles leave the epochs to `search`, the same for all.
+
+    Args:
+        trials: List of trials that have been asked for.
+    """
+    spans = [_span(trial.hyperparameters.values) for trial in trials]
+    first = min(spans)
+    return [t for t, span in zip(trials, spans, strict=True) if span == first]
+
+
+def _span(values: Mapping[str, Any]) -> tuple[int, int]:
+    """Returns the epoch that a trial ends before, and its first one."""
+    return values.get("tuner/epochs", 0), values.get("tuner/initial_epoch", 0)

@@ -384,8 +384,8 @@ def test_promoted_trials_keep_their_optimizer(data, tmp_path):
     )
     tuner.search(callbacks=[Counts()], batch_size=8, verbose=0, **data)
     spans = [
-        result.hyperparameters["tuner/initial_epoch"]
-        for result in tuner.results
+        tuner.oracle.trials[trial].hyperparameters["tuner/initial_epoch"]
+        for trial in tuner.oracle.end_order
     ]
     assert [iterations for iterations, _ in steps] == [4 * s for s in spans]
     assert any(spans)

@@ -2,6 +2,7 @@
 
 import builtins
 import errno
+import io
 import json
 import os
 import pathlib
@@ -9,10 +10,10 @@ import subprocess
 import sys
 
 import keras
-import numpy as np
 import pytest
 
 import kreg.tuners
+from kreg.population import _twin_files
 from kreg.tuners import _files
 
 
@@ -116,18 +117,23 @@ def test_full_disk_while_training(monkeypatch, data, tmp_path):
         model.compile(keras.optimizers.SGD(hp.Float("rate", 0.0, 0.1)), "mse")
         return model
 
-    def full(path, **arrays):
-        pathlib.Path(path).write_bytes(b"PK")
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    class Full(io.FileIO):
+        def write(self, content):
+            super().write(content[:2])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(np, "savez", full)
+    def opened(path, mode):
+        return Full(path, mode) if path[-2:] in (".0", ".1") else open(path)
+
+    monkeypatch.setattr(_twin_files, "open", opened, raising=False)
     tuner = kreg.tuners.RandomSearch(
         build_dense, "loss", max_trials=2, directory=tmp_path
     )
     with pytest.raises(OSError, match="Could not write .*in_progress.*No spac"):
         tuner.search(data["x"], data["x"][:, :2], verbose=0)
     assert {r.status for r in tuner.results} == {"RUNNING"}
-    assert not list(tmp_path.rglob("*.npz"))
+    (progress,) = tmp_path.rglob("in_progress")
+    assert not list(progress.iterdir())
 
 
 WITHOUT_ROOM = """

@@ -56,6 +56,48 @@ def test_rungs_are_trained_together(waves, tmp_path):
     assert all(run.parent is not None for run in promoted)
 
 
+def test_brackets_go_on_together(waves, tmp_path):
+    """What ends first is trained first, so that promotions come together."""
+    tuner = kreg.tuners.Hyperband(
+        build, "loss", max_epochs=9, directory=tmp_path, population=32, seed=1
+    )
+    tuner.search(x=(), verbose=0)
+    spans = [
+        (len(wave), wave[0].initial_epoch, wave[0].epochs) for wave in waves
+    ]
+    # Of brackets of 9, 5 and 3 trials, two go on from epoch 3 to the last.
+    assert spans == [(9, 0, 1), (5, 0, 3), (3, 1, 3), (3, 0, 9), (3, 3, 9)]
+    ids = [run.trial_id for run in itertools.chain(*waves)]
+    assert sorted(ids) == sorted(tuner.oracle.trials)
+    assert tuner.oracle.end_order == ids
+    assert not tuner.oracle.ongoing_trials
+
+
+def test_a_killed_hyperband_goes_on_as_it_was(waves, tmp_path):
+    def search(path, loss=()):
+        tuner = kreg.tuners.Hyperband(
+            build, "loss", max_epochs=9, directory=path, population=32, seed=1
+        )
+        tuner.search(x=loss, verbose=0)
+
+    search(tmp_path / "whole")
+    whole = [[run.name for run in wave] for wave in waves]
+    for killed_in in range(len(whole)):
+        waves.clear()
+        path = tmp_path / str(killed_in)
+
+        def kill(run, number=killed_in):
+            if len(waves) > number:
+                raise KeyboardInterrupt
+            return run.hyperparameters.get("a")
+
+        with pytest.raises(KeyboardInterrupt):
+            search(path, kill)
+        waves.pop()
+        search(path)
+        assert [[run.name for run in wave] for wave in waves] == whole
+
+
 def test_nan_fails_its_trial_alone(waves, tmp_path):
     tuner = random_search(tmp_path, population=2)
     count = itertools.count()
