@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import keras
+import numpy as np
 import pytest
 
 import kreg.tuners
@@ -125,7 +126,12 @@ def test_full_disk_while_training(monkeypatch, data, tmp_path):
     def opened(path, mode):
         return Full(path, mode) if path[-2:] in (".0", ".1") else open(path)
 
+    def full(path, **arrays):
+        pathlib.Path(path).write_bytes(b"PK")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     monkeypatch.setattr(_twin_files, "open", opened, raising=False)
+    monkeypatch.setattr(np, "savez", full)  # of what trains one by one
     tuner = kreg.tuners.RandomSearch(
         build_dense, "loss", max_trials=2, directory=tmp_path
     )
@@ -133,7 +139,7 @@ def test_full_disk_while_training(monkeypatch, data, tmp_path):
         tuner.search(data["x"], data["x"][:, :2], verbose=0)
     assert {r.status for r in tuner.results} == {"RUNNING"}
     (progress,) = tmp_path.rglob("in_progress")
-    assert not list(progress.iterdir())
+    assert not [path for path in progress.rglob("*") if path.is_file()]
 
 
 WITHOUT_ROOM = """
