@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
+from kreg.population._ahead_jax import Ahead
 from kreg.population._forward import Forward, Totals
 from kreg.population._in_turns_jax import InTurns, pays_for
 from kreg.population._options import Options
@@ -49,7 +50,7 @@ class Engine:
         self._compile()
 
     def _compile(self) -> None:
-        self._train = jax.jit(self._train_all, donate_argnums=0)
+        self._train = Ahead(self._train_all, donate_argnums=0)
         self._test = jax.jit(self._test_all)
         self._results = jax.jit(self._results_of_all)
         self._predict = jax.jit(self._predict_all)
@@ -59,11 +60,20 @@ class Engine:
         self.metrics = [jnp.array(blank) for blank in self._blank_metrics]
         self.totals = Totals(*(jnp.zeros(self.size) for _ in Totals._fields))
 
+    def ahead(self, data: Any, full: Any, rest: Any) -> Any:
+        """Traces `train`; returns a function that compiles it, or `None`."""
+        return self._train.ahead(self._carry, data, full, rest)
+
+    @property
+    def _carry(self) -> tuple[Any, ...]:
+        model = (self.weights, self.state, self.seeds, self.optimizer_state)
+        return *model, self.metrics, self.totals
+
     def train(self, data: Any, full: Any, rest: Any) -> None:
         """Trains on batches of `data`, given as the rows of each."""
-        model = (self.weights, self.state, self.seeds, self.optimizer_state)
-        carry = (*model, self.metrics, self.totals)
-        *model, self.metrics, self.totals = self._train(carry, data, full, rest)
+        *model, self.metrics, self.totals = self._train(
+            self._carry, data, full, rest
+        )
         self.weights, self.state, self.seeds, self.optimizer_state = model
 
     def test(self, data: Any, full: Any, rest: Any) -> None:
@@ -241,6 +251,10 @@ class EngineInTurns(Engine):
         self._train, self._test = trained, tested
         self._results = jax.jit(self._results_of_all)
         self._predict = predicting.each
+
+    def ahead(self, data: Any, full: Any, rest: Any) -> Any:
+        """Returns `None`: the trials share what is compiled for one."""
+        return None
 
     def _train_counted(self, carry: Any, data: Any, rows: Any) -> Any:
         self.traces += 1

@@ -83,6 +83,19 @@ class Engine:
         for total in self.totals:
             total.assign(tf.zeros_like(total))
 
+    def ahead(self, data: Any, full: Any, rest: Any) -> Any:
+        """Traces `train`; returns a function that compiles it, or `None`.
+
+        The function takes a step, for XLA compiles when it is called. Whoever
+        calls it sets the state of all trials later.
+        """
+        if not self.jit or full is None:
+            return None
+        self._compiled_step.trace(data, full[0])
+        batches = tf.TensorSpec([None, *full.shape[1:]], full.dtype)
+        self._train.get_concrete_function(data, batches, rest)
+        return lambda: self._train(data, full[:1], rest)
+
     def train(self, data: Any, full: Any, rest: Any) -> None:
         """Trains on batches of `data`, given as the rows of each."""
         if self.jit and full is not None:

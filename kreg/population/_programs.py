@@ -76,6 +76,11 @@ class Programs:
         self._engines.setdefault(key, []).append(engine)
         return engine
 
+    def forget_larger_than(self, size: int) -> None:
+        """Lets go of the engines of more rows."""
+        for engines in self._engines.values():
+            engines[:] = [e for e in engines if e.size <= size]
+
     @property
     def traces(self) -> int:
         """How often a training step was traced so far."""

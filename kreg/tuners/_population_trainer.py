@@ -15,6 +15,7 @@ from kreg.population._grouping import grouped
 from kreg.population._memory import trials_that_fit
 from kreg.population._refusal import refuse_model
 from kreg.tuners import _compiling, _files, _fit_arguments, _snapshot
+from kreg.tuners._ahead import Ahead
 from kreg.tuners._one_by_one import OneByOne, has_own_fit
 from kreg.tuners._outcomes import numbers_of, outcome_of
 from kreg.tuners._runs import Logs, Outcome, Run
@@ -73,6 +74,7 @@ class PopulationTrainer:
         self._steps = steps
         self._fallback = fallback
         self._programs = Programs()
+        self._ahead = Ahead()
         self._weight_files = WeightFiles()
 
     def can_train(
@@ -107,6 +109,11 @@ class PopulationTrainer:
         size = _fit_arguments.batch_size(fit)
         return trials_that_fit(model, size, self._most)
 
+    def get_ready(self, runs: Sequence[Run], fit: Mapping[str, Any]) -> None:
+        """Begins to compile for the runs; see `Trainer.get_ready`."""
+        jit = _compiling.xla_for(runs[0].model, self._steps)
+        self._ahead.begin(runs, self._seed, jit, self._programs, fit)
+
     def train(
         self,
         runs: Sequence[Run],
@@ -116,7 +123,11 @@ class PopulationTrainer:
     ) -> list[Outcome]:
         """Trains the runs; see `Trainer.train`."""
         outcomes: dict[str, Outcome] = {}
-        for together in self._groups(runs, fit):
+        groups = self._groups(runs, fit)
+        self._ahead.wait()
+        if len(groups) > 1:  # nothing as large as the wave is of use then
+            self._programs.forget_larger_than(max(map(len, groups)))
+        for together in groups:
             found = self._train(together, fit, folder, on_epoch_end)
             names = [run.name for run in together]
             outcomes.update(zip(names, found, strict=True))

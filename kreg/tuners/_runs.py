@@ -133,6 +133,14 @@ class Trainer(Protocol):
             population: Integer >= 1: what the user wants; or `"auto"`.
         """
 
+    def get_ready(self, runs: Sequence[Run], fit: Mapping[str, Any]) -> None:
+        """Does what can be done while the models of the runs are built.
+
+        Args:
+            runs: List of `Run`, the first of which has its model.
+            fit: The arguments of `search` for `model.fit`, by name.
+        """
+
     def train(
         self,
         runs: Sequence[Run],

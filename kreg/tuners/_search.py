@@ -143,6 +143,8 @@ class Search:
         groups: dict[Any, list[Run]] = {}
         for run in runs:
             trainer = self._trainer_of(run, progress)
+            if run is runs[0]:
+                trainer.get_ready(runs, self._fit)
             key = (self._trainers.index(trainer), run.initial_epoch, run.epochs)
             groups.setdefault(key, []).append(run)
         _files.make_folder(self._folder)

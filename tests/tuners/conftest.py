@@ -48,6 +48,9 @@ class FakeTrainer:
     def at_once(self, model, fit, population):
         return 4 if population == "auto" else population
 
+    def get_ready(self, runs, fit):
+        pass
+
     def train(self, runs, fit, folder, on_epoch_end):
         self.waves.append(runs)
         loss = fit.get("x") or (lambda run: run.hyperparameters.get("a"))

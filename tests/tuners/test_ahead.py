@@ -1,0 +1,83 @@
+"""A search compiles while it builds, and finds what it would have found."""
+
+import keras
+import pytest
+
+import kreg.tuners
+from kreg.tuners import _ahead, _compiling
+
+pytestmark = pytest.mark.backends("tensorflow", "jax")
+
+
+def build(hp, units=4):
+    penalty = keras.regularizers.L2(hp.Float("l2", 1e-4, 1.0))
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(units, "relu", kernel_regularizer=penalty),
+            keras.layers.Dropout(hp.Float("rate", 0.0, 0.5)),
+            keras.layers.Dense(2),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    return model
+
+
+def build_of_two_widths(hp):
+    return build(hp, hp.Choice("units", [4, 6]))
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """What was traced ahead, of how many trials."""
+    monkeypatch.setattr(_compiling, "_FEWEST_STEPS", 0)
+    sizes, trace = [], _ahead.traced_ahead
+
+    def traced(model, size, *arguments):
+        sizes.append(size)
+        return trace(model, size, *arguments)
+
+    monkeypatch.setattr(_ahead, "traced_ahead", traced)
+    return sizes
+
+
+def searched(hypermodel, data, path, **kwargs):
+    tuner = kreg.tuners.RandomSearch(
+        hypermodel, max_trials=12, seed=4, directory=path, **kwargs
+    )
+    tuner.search(**data, epochs=2, batch_size=10, verbose=0)
+    return [(r.hyperparameters, r.objective) for r in tuner.results]
+
+
+@pytest.mark.parametrize("hypermodel", [build, build_of_two_widths])
+def test_trials_are_as_without(hypermodel, begun, data, monkeypatch, tmp_path):
+    found = searched(hypermodel, data, tmp_path / "ahead")
+    assert begun in ([12], [])
+    assert begun or hypermodel is build_of_two_widths  # its first two differ
+    monkeypatch.setattr(_ahead, "_FEWEST_RUNS", 100)
+    assert searched(hypermodel, data, tmp_path / "not") == found
+
+
+def test_the_first_wave_alone_is_compiled_ahead(begun, data, tmp_path):
+    searched(build, data, tmp_path, population=8)
+    assert begun == [8]
+
+
+def test_executions_have_numbers_of_their_own(begun, data, tmp_path):
+    searched(build, data, tmp_path, executions_per_trial=2)
+    assert not begun
+
+
+@pytest.mark.parametrize("fails", ["traced_ahead", "compiles"])
+def test_what_fails_ahead_is_done_when_it_is_needed(
+    fails, begun, data, monkeypatch, tmp_path
+):
+    expected = searched(build, data, tmp_path / "whole")
+
+    def raises(*_):
+        raise ValueError("no program")
+
+    ahead = raises if fails == "traced_ahead" else lambda *_: raises
+    monkeypatch.setattr(_ahead, "traced_ahead", ahead)
+    assert searched(build, data, tmp_path / "failed") == expected
