@@ -41,16 +41,20 @@ def traced_ahead(
     """
     parameters = inspect.signature(Population.fit).parameters
     arguments = {name: p.default for name, p in parameters.items()}
-    arguments = {**arguments, **fit, "validation_data": None}
+    arguments = {**arguments, **fit}
+    if not isinstance(arguments["validation_data"], (tuple, list)):
+        arguments["validation_data"] = None  # what is streamed comes once
     arguments["batch_size"] = arguments["batch_size"] or 32
     feed = Feed(seed, 1, arguments)
     if feed.training.size is None:
-        return None  # what is streamed may come but once
+        return None
     first = Population([model], seed=seed, programs=programs)
     first.prepare(feed.training.example())
     rows = first.trials.rows.take(np.zeros(size, int))
     options = Options(rows.seeds_are_shared, **jit_options(jit_compile))
     engine = programs.engine(first.trials.template, rows, options)
-    piece = next(feed.train(engine, 0, range(size)))
-    compile_: Callable[[], Any] | None = engine.ahead(*piece)
-    return compile_
+    train, test = next(feed.train(engine, 0, range(size))), None
+    if feed.validation is not None:
+        test = next(feed.validate(engine, range(size)))
+    compiles: Callable[[], Any] | None = engine.ahead(train, test)
+    return compiles

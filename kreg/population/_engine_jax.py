@@ -10,9 +10,7 @@ import numpy as np
 
 from kreg.population._ahead_jax import Ahead
 from kreg.population._forward import Forward, Totals
-from kreg.population._in_turns_jax import InTurns, pays_for
 from kreg.population._options import Options
-from kreg.population._pooling_jax import quicken
 from kreg.population._rows import Rows
 from kreg.population._template import Template
 
@@ -51,7 +49,7 @@ class Engine:
 
     def _compile(self) -> None:
         self._train = Ahead(self._train_all, donate_argnums=0)
-        self._test = jax.jit(self._test_all)
+        self._test = Ahead(self._test_all)
         self._results = jax.jit(self._results_of_all)
         self._predict = jax.jit(self._predict_all)
 
@@ -60,13 +58,26 @@ class Engine:
         self.metrics = [jnp.array(blank) for blank in self._blank_metrics]
         self.totals = Totals(*(jnp.zeros(self.size) for _ in Totals._fields))
 
-    def ahead(self, data: Any, full: Any, rest: Any) -> Any:
-        """Traces `train`; returns a function that compiles it, or `None`."""
-        return self._train.ahead(self._carry, data, full, rest)
+    def ahead(self, train: Any, test: Any) -> Any:
+        """Traces `train`, and `test` if there is something to validate on.
+
+        Returns:
+            Function that compiles both, or `None`.
+        """
+        compile_train = self._train.ahead(self._carry, *train)
+        if test is None:
+            return compile_train
+        sums = self.metrics, self.totals
+        compile_test = self._test.ahead(sums, self._model, *test)
+        return lambda: (compile_train(), compile_test())
+
+    @property
+    def _model(self) -> tuple[Any, ...]:
+        return self.weights, self.state, self.seeds
 
     @property
     def _carry(self) -> tuple[Any, ...]:
-        model = (self.weights, self.state, self.seeds, self.optimizer_state)
+        model = (*self._model, self.optimizer_state)
         return *model, self.metrics, self.totals
 
     def train(self, data: Any, full: Any, rest: Any) -> None:
@@ -78,9 +89,8 @@ class Engine:
 
     def test(self, data: Any, full: Any, rest: Any) -> None:
         """Measures batches of `data` at inference."""
-        model = (self.weights, self.state, self.seeds)
         self.metrics, self.totals = self._test(
-            (self.metrics, self.totals), model, data, full, rest
+            (self.metrics, self.totals), self._model, data, full, rest
         )
 
     def results(self) -> dict[str, np.ndarray]:
@@ -90,8 +100,7 @@ class Engine:
 
     def predict(self, x: Any) -> Any:
         """Returns the outputs of all trials at inference."""
-        model = (self.weights, self.state, self.seeds)
-        return jax.device_get(self._predict(model, x))
+        return jax.device_get(self._predict(self._model, x))
 
     def to_device(self, tree: Any) -> Any:
         """Returns arrays as arrays of the backend."""
@@ -228,60 +237,12 @@ class Engine:
         return 0 if self.options.own_data else None
 
 
-class EngineInTurns(Engine):
-    """The same where trials are quicker in turns: convolutions on a CPU."""
-
-    def _compile(self) -> None:
-        model, train = self._model_axes, self._train_axes
-        size = self.size
-        training = InTurns(self._train_counted, size, (train,), train)
-        testing = InTurns(self._test_one, size, (0, model), 0)
-        predicting = InTurns(self.forward.predict, size, model, 0)
-        own = self.options.own_data
-
-        def trained(carry: Any, data: Any, full: Any, rest: Any) -> Any:
-            return training.batches((carry,), data, _listed(full, rest), own)
-
-        def tested(
-            sums: Any, model: Any, data: Any, full: Any, rest: Any
-        ) -> Any:
-            batches = _listed(full, rest)
-            return testing.batches((sums, model), data, batches, own)
-
-        self._train, self._test = trained, tested
-        self._results = jax.jit(self._results_of_all)
-        self._predict = predicting.each
-
-    def ahead(self, data: Any, full: Any, rest: Any) -> Any:
-        """Returns `None`: the trials share what is compiled for one."""
-        return None
-
-    def _train_counted(self, carry: Any, data: Any, rows: Any) -> Any:
-        self.traces += 1
-        return self._train_one(carry, data, rows)
-
-
-def engine_for(template: Template, rows: Rows, options: Options) -> Engine:
-    """Returns an engine of the kind that is quicker for the model."""
-    if not pays_for(template.model):
-        return Engine(template, rows, options)
-    if template.model is not template.source:
-        quicken(template.model)
-    return EngineInTurns(template, rows, options)
-
-
 def _over_batches(step: Any, carry: Any, full: Any, rest: Any) -> Any:
     if full is not None:
         carry, _ = jax.lax.scan(step, carry, full)
     if rest is not None:
         carry, _ = step(carry, rest)
     return carry
-
-
-def _listed(full: Any, rest: Any) -> list[Any]:
-    """Returns the rows of all batches."""
-    last = [] if rest is None else [rest]
-    return [*([] if full is None else full), *last]
 
 
 @functools.partial(jax.jit, donate_argnums=2)

@@ -83,12 +83,14 @@ class Engine:
         for total in self.totals:
             total.assign(tf.zeros_like(total))
 
-    def ahead(self, data: Any, full: Any, rest: Any) -> Any:
+    def ahead(self, train: Any, test: Any) -> Any:
         """Traces `train`; returns a function that compiles it, or `None`.
 
-        The function takes a step, for XLA compiles when it is called. Whoever
-        calls it sets the state of all trials later.
+        XLA does not compile `test`. The function takes a step, for XLA
+        compiles when it is called; whoever calls it sets the state of all
+        trials later.
         """
+        data, full, rest = train
         if not self.jit or full is None:
             return None
         self._compiled_step.trace(data, full[0])

@@ -111,9 +111,9 @@ def _spare_rows(template: Template) -> int:
 
 def _engine_maker() -> Any:
     if keras.backend.backend() == "jax":
-        from kreg.population import _engine_jax
+        from kreg.population import _engine_in_turns_jax
 
-        return _engine_jax.engine_for
+        return _engine_in_turns_jax.engine_for
     from kreg.population import _engine_tensorflow
 
     return _engine_tensorflow.Engine

@@ -31,8 +31,7 @@ def trained(given, programs, **kwargs):
 
 
 def ahead(given, programs, **fit):
-    arguments = {**FIT, "validation_data": None, **fit}
-    return traced_ahead(given[0], len(given), 3, True, programs, arguments)
+    return traced_ahead(given[0], len(given), 3, True, programs, {**FIT, **fit})
 
 
 def test_training_is_the_same_and_traced_once(monkeypatch):
@@ -43,7 +42,8 @@ def test_training_is_the_same_and_traced_once(monkeypatch):
     compiles()
     if BACKEND == "jax":
         (engine,) = next(iter(programs._engines.values()))
-        monkeypatch.setattr(engine._train, "_jitted", None)  # not called
+        for program in (engine._train, engine._test):
+            monkeypatch.setattr(program, "_jitted", None)  # not called
     assert trained(given, programs) == expected
     assert programs.traces == 1
     if BACKEND == "tensorflow":
@@ -77,9 +77,11 @@ def test_what_is_streamed_is_left_alone():
         def __getitem__(self, index):
             raise AssertionError("data was taken")
 
-    given = models()
+    given, programs = models(), Programs()
     fit = {"x": Stream(), "y": None, "validation_split": 0.0}
-    assert ahead(given, Programs(), **fit) is None
+    assert ahead(given, programs, **fit) is None
+    fit = {"validation_data": Stream(), "validation_split": 0.0}
+    ahead(given, programs, **fit)()
 
 
 def test_what_compiles_draws_no_numbers():
