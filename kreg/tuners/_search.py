@@ -12,6 +12,7 @@ from kreg.tuners import (
     _fit_arguments,
     _folds,
     _reporting,
+    _unreported,
     _waves,
 )
 from kreg.tuners._progress import Progress
@@ -46,6 +47,7 @@ class Search:
         self._trainers = trainers_of(tuner, fit, len(args))
         self._factory = RunFactory(tuner, fit, callbacks, rows)
         self._at_once = 1
+        self._unreported: dict[str, Outcome] = {}
         if not tuner.has_own_fit:  # else nothing is known before the first run
             _checks.check_space(self._oracle)
             self._look_at_a_model(callbacks)
@@ -75,7 +77,9 @@ class Search:
         tuner, oracle = self._tuner, self._oracle
         oracle.verbose = 0  # one line is enough, and it is ours
         tuner.save()
-        if not oracle.unfinished:
+        if oracle.unfinished:
+            self._unreported = _unreported.read(self._folder, oracle.trials)
+        else:
             self._forget_progress()
         progress = Progress(oracle, self._fit.get("verbose", 1) == 0)
         tuner.on_search_begin()
@@ -108,7 +112,7 @@ class Search:
             self._tuner.on_trial_begin(trial)
         runs = {t.trial_id: self._factory.runs_of(t) for t in trials}
         flat = [run for of_trial in runs.values() for run in of_trial]
-        outcomes = self._train(flat, progress)
+        outcomes = self._outcomes(flat, progress)
         errors = []
         with self._oracle.held():
             for trial in trials:
@@ -123,6 +127,16 @@ class Search:
         self._forget_progress()
         if errors:
             raise errors[0]
+
+    def _outcomes(
+        self, runs: Sequence[Run], progress: Progress
+    ) -> dict[str, Outcome]:
+        known, self._unreported = self._unreported, {}
+        rest = [run for run in runs if run.name not in known]
+        outcomes = {**known, **self._train(rest, progress)} if rest else known
+        if len({run.trial_id for run in runs}) > 1:
+            _unreported.write(self._folder, outcomes)
+        return outcomes
 
     def _train(
         self, runs: Sequence[Run], progress: Progress
