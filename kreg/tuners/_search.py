@@ -20,6 +20,9 @@ from kreg.tuners._run_factory import RunFactory, build
 from kreg.tuners._runs import Outcome, Run, Trainer
 from kreg.tuners._trainers import trainers_of
 
+# Trials that are asked for and trained together, each with its runs.
+Wave = list[tuple[Any, list[Run]]]
+
 
 class Search:
     """Asks the oracle for trials, trains them and reports them.
@@ -84,39 +87,47 @@ class Search:
         progress = Progress(oracle, self._fit.get("verbose", 1) == 0)
         tuner.on_search_begin()
         try:
-            while trials := self._ask():
-                progress.on_wave(len(trials))
-                self._run_wave(trials, progress)
+            while wave := self._ask():
+                progress.on_wave(len(wave))
+                self._run_wave(wave, progress)
         finally:
             progress.close()
         tuner.on_search_end()
 
-    def _ask(self) -> list[Any]:
+    def _ask(self) -> Wave:
         """Returns the next trials; none when the search is over."""
-        trials: list[Any] = []
+        wave: Wave = []
         # After a kill, the trials of the wave that was running come first, by
         # themselves: their trainer has kept them together.
         count = self._oracle.unfinished or self._at_once
         with self._oracle.held():
-            while len(trials) < count:
+            while len(wave) < count:
                 self._tuner.pre_create_trial()
-                tuner_id = f"{self._tuner.tuner_id}.{len(trials)}"
+                tuner_id = f"{self._tuner.tuner_id}.{len(wave)}"
                 trial = self._oracle.create_trial(tuner_id)
                 if trial.status != "RUNNING":
                     break  # the oracle waits for some to end, or is done
-                trials.append(trial)
-        return trials
+                self._tuner.on_trial_begin(trial)
+                wave.append((trial, self._factory.runs_of(trial)))
+                if count > 1:
+                    self._learn(*wave[-1])
+        return wave
 
-    def _run_wave(self, trials: Sequence[Any], progress: Progress) -> None:
-        for trial in trials:
-            self._tuner.on_trial_begin(trial)
-        runs = {t.trial_id: self._factory.runs_of(t) for t in trials}
-        flat = [run for of_trial in runs.values() for run in of_trial]
+    def _learn(self, trial: Any, runs: Sequence[Run]) -> None:
+        """Tells the oracle what hyperparameters a model has declared."""
+        try:
+            _ = runs[0].model
+        except Exception:  # its trainer will say what is wrong with it
+            return
+        self._oracle.learn(trial)
+
+    def _run_wave(self, wave: Wave, progress: Progress) -> None:
+        trials = [trial for trial, _ in wave]
+        flat = [run for _, of_trial in wave for run in of_trial]
         outcomes = self._outcomes(flat, progress)
         errors = []
         with self._oracle.held():
-            for trial in trials:
-                of_trial = runs[trial.trial_id]
+            for trial, of_trial in wave:
                 of_runs = [outcomes[run.name] for run in of_trial]
                 _reporting.report(self._oracle, trial, of_trial, of_runs)
                 try:
