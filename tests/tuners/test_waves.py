@@ -1,5 +1,6 @@
 """How trials are asked for together, and what becomes of each."""
 
+import collections
 import itertools
 import json
 import math
@@ -53,6 +54,16 @@ def test_rungs_are_trained_together(waves, tmp_path):
     assert len(tuner.oracle.trials) == 23  # 13, then 6 and 4: KerasTuner's
     promoted = [r for r in itertools.chain(*waves) if r.initial_epoch]
     assert promoted
+    rungs = collections.Counter(
+        (values["tuner/bracket"], values["tuner/epochs"])
+        for values in (r.hyperparameters for r in tuner.results)
+    )
+    # Table 1 of Li et al., with KerasTuner's smaller brackets.
+    assert rungs == {
+        **{(2, 1): 9, (2, 3): 3, (2, 9): 1},
+        **{(1, 3): 5, (1, 9): 2},
+        (0, 9): 3,
+    }
     assert all(run.parent is not None for run in promoted)
 
 
