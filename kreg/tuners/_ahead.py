@@ -22,11 +22,13 @@ class Ahead:
     """
 
     def __init__(self) -> None:
+        self._has_begun = False
         self._future: Any = None
 
     def begin(
         self,
         runs: Sequence[Run],
+        size: int,
         seed: int,
         jit_compile: str,
         programs: Programs,
@@ -35,24 +37,24 @@ class Ahead:
         """Traces, and lets another thread compile; at the first call alone.
 
         Args:
-            runs: List of the runs of a wave, whose models may be built.
+            runs: List of the runs of the first two trials, with their models.
+            size: Integer. How many runs there will be in the wave.
             seed: As of the population to come.
             jit_compile: Likewise.
             programs: Likewise.
             fit: The arguments of `search` for `model.fit`, by name.
         """
-        if self._future is not None or len(runs) < _FEWEST_RUNS:
+        if self._has_begun or size < _FEWEST_RUNS:
             return
-        self._future = concurrent.futures.Future()
-        self._future.set_result(None)
+        self._has_begun = True
         if len({run.seed for run in runs}) > 1 or runs[0].rows is not None:
             return  # random numbers, or rows, of their own
         try:
-            first, second = (run.model for run in runs[:2])
+            first, second = (run.model for run in runs)
             if not (runs[0].is_made_built and _are_alike(first, second)):
                 return
             compiles = traced_ahead(
-                first, len(runs), seed, jit_compile, programs, fit
+                first, size, seed, jit_compile, programs, fit
             )
         except Exception:
             return  # the training itself says what is wrong
@@ -61,10 +63,15 @@ class Ahead:
             self._future = executor.submit(compiles)
             executor.shutdown(wait=False)
 
-    def wait(self) -> None:
-        """Waits until nothing is being compiled; what fails, fails again."""
-        if self._future is not None:
-            concurrent.futures.wait([self._future])
+    def ended(self) -> bool:
+        """Waits for what is being compiled; tells, once, whether there was.
+
+        What fails there fails again in the training.
+        """
+        future, self._future = self._future, None
+        if future is not None:
+            concurrent.futures.wait([future])
+        return future is not None
 
 
 def _are_alike(first: Any, second: Any) -> bool:

@@ -51,7 +51,9 @@ class OneByOne:
         """Returns 1: a trial more is better chosen when this one is known."""
         return 1
 
-    def get_ready(self, runs: Sequence[Run], fit: Mapping[str, Any]) -> None:
+    def get_ready(
+        self, runs: Sequence[Run], size: int, fit: Mapping[str, Any]
+    ) -> None:
         """Does nothing: each model is built when it is trained."""
 
     def train(

@@ -45,4 +45,17 @@ class GridSearchOracle(SafeOracle, keras_tuner.oracles.GridSearchOracle):
 
 
 class HyperbandOracle(SafeOracle, keras_tuner.oracles.HyperbandOracle):
-    """Hyperband."""
+    """Hyperband, where a trial that goes on names the bracket that it is of.
+
+    KerasTuner's names the one that was begun last, which is another as soon as
+    trials of several brackets run at once.
+    """
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Returns the values of the next trial."""
+        response = super().populate_space(trial_id)
+        values = response.get("values") or {}
+        if "tuner/trial_id" in values:
+            parent = self.trials[values["tuner/trial_id"]].hyperparameters
+            values["tuner/bracket"] = parent.values["tuner/bracket"]
+        return response

@@ -109,10 +109,12 @@ class PopulationTrainer:
         size = _fit_arguments.batch_size(fit)
         return trials_that_fit(model, size, self._most)
 
-    def get_ready(self, runs: Sequence[Run], fit: Mapping[str, Any]) -> None:
+    def get_ready(
+        self, runs: Sequence[Run], size: int, fit: Mapping[str, Any]
+    ) -> None:
         """Begins to compile for the runs; see `Trainer.get_ready`."""
         jit = _compiling.xla_for(runs[0].model, self._steps)
-        self._ahead.begin(runs, self._seed, jit, self._programs, fit)
+        self._ahead.begin(runs, size, self._seed, jit, self._programs, fit)
 
     def train(
         self,
@@ -124,8 +126,7 @@ class PopulationTrainer:
         """Trains the runs; see `Trainer.train`."""
         outcomes: dict[str, Outcome] = {}
         groups = self._groups(runs, fit)
-        self._ahead.wait()
-        if len(groups) > 1:  # nothing as large as the wave is of use then
+        if self._ahead.ended():  # too large where there are several groups
             self._programs.forget_larger_than(max(map(len, groups)))
         for together in groups:
             found = self._train(together, fit, folder, on_epoch_end)

@@ -88,6 +88,10 @@ class Run:
         _files.write_json(path, model.get_build_config())
 
 
+# Trials of an oracle, each with its runs.
+Wave = list[tuple[Any, list[Run]]]
+
+
 @dataclasses.dataclass
 class Outcome:
     """What came of a run.
@@ -133,11 +137,14 @@ class Trainer(Protocol):
             population: Integer >= 1: what the user wants; or `"auto"`.
         """
 
-    def get_ready(self, runs: Sequence[Run], fit: Mapping[str, Any]) -> None:
-        """Does what can be done while the models of the runs are built.
+    def get_ready(
+        self, runs: Sequence[Run], size: int, fit: Mapping[str, Any]
+    ) -> None:
+        """Does what can be done while the models of a wave are built.
 
         Args:
-            runs: List of `Run`, the first of which has its model.
+            runs: List of `Run`, the first of the wave, which have models.
+            size: Integer. How many there will be.
             fit: The arguments of `search` for `model.fit`, by name.
         """
 

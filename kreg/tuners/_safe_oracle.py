@@ -7,6 +7,7 @@ public names do not reach them:
 - `_check_consecutive_failures`: counts a trial whose loss became NaN as a
   failure of the user's code, and raises before the trial is saved;
 - `_seed_state`: is random where the seed is 0;
+- `_record_values`: is to be called when a trial has got another value;
 - `_retry_queue` and `_run_times` are read and mended when a project opens.
 """
 
@@ -101,6 +102,16 @@ class SafeOracle(keras_tuner.Oracle):
                 trial.metrics = type(trial.metrics)()
                 trial.score, trial.message = None, None
         return trial
+
+    def learn(self, trial: Any) -> None:
+        """Takes over the hyperparameters that a trial's model has declared.
+
+        For the trials that are asked for before this one has ended. KerasTuner
+        takes them over when it has, and its next trial has values for them.
+        """
+        if self.allow_new_entries:  # else `end_trial` refuses new ones
+            self.update_space(trial.hyperparameters)
+            self._record_values(trial)
 
     def update_trial(
         self, trial_id: str, metrics: dict[str, float], step: int = 0

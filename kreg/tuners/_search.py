@@ -13,11 +13,12 @@ from kreg.tuners import (
     _fit_arguments,
     _folds,
     _reporting,
+    _unreported,
     _waves,
 )
 from kreg.tuners._progress import Progress
 from kreg.tuners._run_factory import RunFactory, build
-from kreg.tuners._runs import Outcome, Run, Trainer
+from kreg.tuners._runs import Outcome, Run, Trainer, Wave
 from kreg.tuners._trainers import trainers_of
 
 
@@ -47,6 +48,7 @@ class Search:
         self._trainers = trainers_of(tuner, fit, len(args))
         self._factory = RunFactory(tuner, fit, callbacks, rows)
         self._at_once = 1
+        self._unreported: dict[str, Outcome] = {}
         if not tuner.has_own_fit:  # else nothing is known before the first run
             _checks.check_space(self._oracle)
             self._look_at_a_model(callbacks)
@@ -76,39 +78,46 @@ class Search:
         tuner, oracle = self._tuner, self._oracle
         oracle.verbose = 0  # one line is enough, and it is ours
         tuner.save()
-        if not oracle.unfinished:
+        if oracle.unfinished:
+            self._unreported = _unreported.read(self._folder, oracle.trials)
+        else:
             self._forget_progress()
         progress = Progress(oracle, self._fit.get("verbose", 1) == 0)
         tuner.on_search_begin()
-        asked: list[Any] = []
+        asked: Wave = []
         try:
-            while asked := [*asked, *self._ask(len(asked))]:
-                wave = _waves.first_to_end(asked)
-                asked = [trial for trial in asked if trial not in wave]
+            while asked := [*asked, *self._ask(len(asked), progress)]:
+                wave, asked = _waves.first_to_end(asked)
                 progress.on_wave(len(wave))
                 self._run_wave(wave, progress)
         finally:
             progress.close()
         tuner.on_search_end()
 
-    def _ask(self, waiting: int) -> list[Any]:
+    def _ask(self, waiting: int, progress: Progress) -> Wave:
         """Returns the next trials; none when the oracle has no more.
 
         Args:
             waiting: Integer: how many have been asked for, but not run yet.
+            progress: `Progress`.
         """
-        trials: list[Any] = []
+        wave: Wave = []
         # After a kill, the trials that had been asked for come first, by
         # themselves: their trainer has kept them together.
         count = self._oracle.unfinished or self._at_once - waiting
         with self._oracle.held():
-            while len(trials) < count:
+            while len(wave) < count:
                 self._tuner.pre_create_trial()
                 trial = self._oracle.create_trial(self._free_id())
                 if trial.status != "RUNNING":
                     break  # the oracle waits for some to end, or is done
-                trials.append(trial)
-        return trials
+                self._tuner.on_trial_begin(trial)
+                wave.append((trial, self._factory.runs_of(trial)))
+                if count > 1:
+                    self._learn(*wave[-1])
+                if len(wave) == 2:
+                    self._get_ready(wave, count, progress)
+        return wave
 
     def _free_id(self) -> str:
         """Returns a name for a worker that has no trial."""
@@ -116,16 +125,32 @@ class Search:
         names = (f"{self._tuner.tuner_id}.{number}" for number in numbers)
         return next(n for n in names if n not in self._oracle.ongoing_trials)
 
-    def _run_wave(self, trials: Sequence[Any], progress: Progress) -> None:
-        for trial in trials:
-            self._tuner.on_trial_begin(trial)
-        runs = {t.trial_id: self._factory.runs_of(t) for t in trials}
-        flat = [run for of_trial in runs.values() for run in of_trial]
-        outcomes = self._train(flat, progress)
+    def _get_ready(self, begun: Wave, count: int, progress: Progress) -> None:
+        """Has a trainer get ready for a wave of which two trials are known."""
+        oracle = self._oracle
+        if not oracle.max_trials:  # nobody knows how many there will be
+            return
+        left = oracle.max_trials - len(oracle.trials) + len(begun)
+        size = min(count, left) * self._factory.runs_per_trial
+        runs = [run for _, of_trial in begun for run in of_trial]
+        trainer = self._trainer_of(runs[0], progress)
+        trainer.get_ready(runs, size, self._fit)
+
+    def _learn(self, trial: Any, runs: Sequence[Run]) -> None:
+        """Tells the oracle what hyperparameters a model has declared."""
+        try:
+            _ = runs[0].model
+        except Exception:  # its trainer will say what is wrong with it
+            return
+        self._oracle.learn(trial)
+
+    def _run_wave(self, wave: Wave, progress: Progress) -> None:
+        trials = [trial for trial, _ in wave]
+        flat = [run for _, of_trial in wave for run in of_trial]
+        outcomes = self._outcomes(flat, progress)
         errors = []
         with self._oracle.held():
-            for trial in trials:
-                of_trial = runs[trial.trial_id]
+            for trial, of_trial in wave:
                 of_runs = [outcomes[run.name] for run in of_trial]
                 _reporting.report(self._oracle, trial, of_trial, of_runs)
                 try:
@@ -137,14 +162,22 @@ class Search:
         if errors:
             raise errors[0]
 
+    def _outcomes(
+        self, runs: Sequence[Run], progress: Progress
+    ) -> dict[str, Outcome]:
+        known, self._unreported = self._unreported, {}
+        rest = [run for run in runs if run.name not in known]
+        outcomes = {**known, **self._train(rest, progress)} if rest else known
+        if len({run.trial_id for run in runs}) > 1:
+            _unreported.write(self._folder, outcomes)
+        return outcomes
+
     def _train(
         self, runs: Sequence[Run], progress: Progress
     ) -> dict[str, Outcome]:
         groups: dict[Any, list[Run]] = {}
         for run in runs:
             trainer = self._trainer_of(run, progress)
-            if run is runs[0]:
-                trainer.get_ready(runs, self._fit)
             key = (self._trainers.index(trainer), run.initial_epoch, run.epochs)
             groups.setdefault(key, []).append(run)
         _files.make_folder(self._folder)

@@ -23,6 +23,9 @@ from kreg.tuners._results import TrialResult
 from kreg.tuners._run_factory import build
 from kreg.tuners._search import Search
 
+_ID = "KERASTUNER_TUNER_ID"
+_ALL = 2**31 - 1  # as many trials as a chief can be asked for
+
 
 class WaveTuner(keras_tuner.Tuner):
     """Mixin for a tuner of KerasTuner: trials in waves, and honest results.
@@ -55,12 +58,13 @@ class WaveTuner(keras_tuner.Tuner):
         self.select = _selection.check_select(select, runs)
         self._space: list[dict[str, Any]] | None = None
         self._saved: str | None = None
-        self._gate = os.environ.get("KERASTUNER_TUNER_ID", "tuner0") + ".json"
+        self._gate = os.environ.get(_ID, "tuner0") + ".json"
         folder = os.path.join(
             str(kwargs.get("directory") or "."),
             kwargs.get("project_name") or "untitled_project",
         )
-        if not _is_distributed():
+        self._seed = int(oracle.seed)  # a worker cannot ask for it
+        if not _is_worker():
             overwrite = kwargs.get("overwrite", False)
             name = type(self).__name__
             _project.open_folder(folder, name, self._gate, overwrite)
@@ -118,10 +122,17 @@ class WaveTuner(keras_tuner.Tuner):
 
     @property
     def results(self) -> list[TrialResult]:
-        """List of a `TrialResult` for each trial, in the order of start."""
+        """List of a `TrialResult` for each trial, in the order of start.
+
+        In a worker, of the trials that have been completed.
+        """
+        if _is_worker():  # what the chief gives
+            trials = self.oracle.get_best_trials(_ALL)
+        else:
+            trials = self.oracle.trials.values()
         return [
-            _results.read(str(self.get_trial_dir(trial_id)), trial)
-            for trial_id, trial in sorted(self.oracle.trials.items())
+            _results.read(str(self.get_trial_dir(trial.trial_id)), trial)
+            for trial in sorted(trials, key=lambda trial: trial.trial_id)
         ]
 
     def results_summary(
@@ -173,7 +184,7 @@ class WaveTuner(keras_tuner.Tuner):
         return [self.load_model(t) for t in self._best_trials(num_models)]
 
     def _best_trials(self, count: int) -> list[Any]:
-        best = self.oracle.get_best_trials(len(self.oracle.trials))
+        best = self.oracle.get_best_trials(_ALL)
         if self.select == "one_standard_error":
             direction = self.oracle.objective.direction
             chosen = _selection.one_standard_error(self.results, direction)
@@ -189,7 +200,7 @@ class WaveTuner(keras_tuner.Tuner):
             trial: A `Trial` of the oracle.
         """
         folder = str(self.get_trial_dir(trial.trial_id))
-        model = build(self, trial.hyperparameters, self.oracle.seed)
+        model = build(self, trial.hyperparameters, self._seed)
         _snapshot.build(model, folder)
         path = os.path.join(folder, "checkpoint.weights.h5")
         _snapshot.load_weights(path, model)
@@ -197,13 +208,11 @@ class WaveTuner(keras_tuner.Tuner):
 
     def save(self) -> None:
         """Writes the oracle's state and, where it has changed, the tuner's."""
-        if _is_distributed():
-            super().save()
-            return
         folder = str(self.project_dir)
-        name, objective = type(self).__name__, self.oracle.objective
-        _project.begin(folder, name, objective, self._space or [])
-        self.oracle.save()
+        if not _is_worker():
+            name, objective = type(self).__name__, self.oracle.objective
+            _project.begin(folder, name, objective, self._space or [])
+            self.oracle.save()
         state = json.dumps(self.get_state())
         if state != self._saved:
             for file in {self._gate, f"{self.tuner_id}.json"}:
@@ -212,7 +221,7 @@ class WaveTuner(keras_tuner.Tuner):
 
     def reload(self) -> None:
         """Reads the project; refuses one that was searched otherwise."""
-        if self._space is None and not _is_distributed():
+        if self._space is None and not _is_worker():
             self._populate_initial_space()  # as it is declared now
             self._space = _project.describe(self.oracle.hyperparameters.space)
             folder, objective = str(self.project_dir), self.oracle.objective
@@ -222,3 +231,8 @@ class WaveTuner(keras_tuner.Tuner):
 
 def _is_distributed() -> bool:
     return "KERASTUNER_ORACLE_IP" in os.environ
+
+
+def _is_worker() -> bool:
+    """Tells whether a chief, in another process, has the oracle."""
+    return _is_distributed() and "chief" not in os.environ[_ID]

@@ -1,10 +1,12 @@
 """How many trials of a search are asked for and trained together."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras_tuner
+
+from kreg.tuners._runs import Wave
 
 # Of an oracle that learns from the trials so far: of more at once it would
 # learn later, and they train but a tenth quicker.
@@ -36,18 +38,25 @@ def even(trials: int | None, most: int) -> int:
     return math.ceil(trials / math.ceil(trials / most))
 
 
-def first_to_end(trials: Sequence[Any]) -> list[Any]:
-    """Returns the trials to train first: those that end at the first epoch.
+def first_to_end(asked: Wave) -> tuple[Wave, Wave]:
+    """Returns the trials to train first, which end at the first epoch.
 
     The trials that Hyperband promotes from several brackets then train
     together. Other oracles leave the epochs to `search`, the same for all.
 
     Args:
-        trials: List of trials that have been asked for.
+        asked: The trials that have been asked for, each with its runs.
+
+    Returns:
+        Tuple of those trials, and of the rest.
     """
-    spans = [_span(trial.hyperparameters.values) for trial in trials]
+    spans = [_span(trial.hyperparameters.values) for trial, _ in asked]
     first = min(spans)
-    return [t for t, span in zip(trials, spans, strict=True) if span == first]
+    pairs = list(zip(asked, spans, strict=True))
+    return (
+        [each for each, span in pairs if span == first],
+        [each for each, span in pairs if span != first],
+    )
 
 
 def _span(values: Mapping[str, Any]) -> tuple[int, int]:

@@ -48,7 +48,7 @@ class FakeTrainer:
     def at_once(self, model, fit, population):
         return 4 if population == "auto" else population
 
-    def get_ready(self, runs, fit):
+    def get_ready(self, runs, size, fit):
         pass
 
     def train(self, runs, fit, folder, on_epoch_end):

@@ -1,5 +1,6 @@
 """How trials are asked for together, and what becomes of each."""
 
+import collections
 import itertools
 import json
 import math
@@ -53,6 +54,16 @@ def test_rungs_are_trained_together(waves, tmp_path):
     assert len(tuner.oracle.trials) == 23  # 13, then 6 and 4: KerasTuner's
     promoted = [r for r in itertools.chain(*waves) if r.initial_epoch]
     assert promoted
+    rungs = collections.Counter(
+        (values["tuner/bracket"], values["tuner/epochs"])
+        for values in (r.hyperparameters for r in tuner.results)
+    )
+    # Table 1 of Li et al., with KerasTuner's smaller brackets.
+    assert rungs == {
+        **{(2, 1): 9, (2, 3): 3, (2, 9): 1},
+        **{(1, 3): 5, (1, 9): 2},
+        (0, 9): 3,
+    }
     assert all(run.parent is not None for run in promoted)
 
 
@@ -256,3 +267,45 @@ def test_few_writes(waves, tmp_path, monkeypatch):
     assert counts["oracle.json"] <= 6
     assert counts["trial.json"] == 20
     assert counts["tuner0.json"] == 1
+
+
+class Layers(keras_tuner.HyperModel):
+    """As in KerasTuner's guide: the values of some declare others."""
+
+    def build(self, hp):
+        model = keras.Sequential()
+        for index in range(hp.Int("layers", 1, 3)):
+            hp.Int(f"units_{index}", 32, 512)
+        if hp.Choice("optimizer", ["adam", "sgd"]) == "sgd":
+            hp.Float("momentum", 0.0, 1.0)
+        model.compile("sgd", "mse")
+        return model
+
+
+class Scored(Layers):
+    def fit(self, hp, model, *args, **kwargs):
+        return 0.5
+
+
+@pytest.mark.parametrize("name", ["RandomSearch", "BayesianOptimization"])
+def test_what_a_trial_declares_the_next_has_values_for(name, waves, tmp_path):
+    """In one wave, as in KerasTuner where trials follow one another."""
+    found = []
+    for module, model, kwargs in (
+        (keras_tuner, Scored(), {}),
+        (kreg.tuners, Layers(), {"population": 9}),
+    ):
+        tuner = getattr(module, name)(
+            model,
+            "loss",
+            max_trials=9,
+            seed=1,
+            directory=tmp_path / module.__name__,
+            **kwargs,
+        )
+        tuner.search(x=lambda run: 0.5, verbose=0)
+        trials = tuner.oracle.trials.items()
+        found.append({i: t.hyperparameters.values for i, t in trials})
+    assert [len(wave) for wave in waves] == [9]
+    assert found[0] == found[1]
+    assert len({values.get("momentum") for values in found[0].values()}) > 4
