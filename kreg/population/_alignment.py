@@ -41,6 +41,31 @@ def aligned(model: Any, other: Any) -> list[tuple[Any, Any]]:
     return pairs
 
 
+class Twins:
+    """Pairs the variables of many models of one architecture with one's.
+
+    Which is which is found once for all whose layers have equally many. (A
+    `Dropout` of Keras's with rate 0 has no seed.)
+
+    Args:
+        other: The one, a built model.
+    """
+
+    def __init__(self, other: Any):
+        self._other = other
+        self._found: dict[tuple[int, ...], list[Any]] = {}
+
+    def of(self, model: Any) -> list[tuple[Any, Any]]:
+        """Returns what `aligned(model, other)` would."""
+        key = tuple(len(layer.variables) for _, layer in walk(model))
+        variables = model.variables
+        if key not in self._found:
+            twins = {id(v): twin for v, twin in aligned(model, self._other)}
+            self._found[key] = [twins.get(id(v)) for v in variables]
+        pairs = zip(variables, self._found[key], strict=True)
+        return [(v, twin) for v, twin in pairs if twin is not None]
+
+
 def _layers(model: Any) -> list[Any]:
     return [layer for _, layer in walk(model) if not is_penalty(layer)]
 

@@ -8,7 +8,6 @@ from keras import ops
 
 from kreg._strengths import match
 from kreg._validation import check_positive, fail
-from kreg.population._alignment import aligned
 from kreg.population._rows import Rows
 from kreg.population._signature import Description
 from kreg.population._template import Template
@@ -39,9 +38,7 @@ def rows_of_models(
 
 def row_of_model(template: Template, model: Any) -> Rows:
     """Returns the row of one model; what it lacks is as in a new template."""
-    pairs = template.pairs if model is template.source else None
-    if pairs is None:
-        pairs = aligned(model, template.model)
+    pairs = template.twins.of(model)
     sources = {id(twin): variable for variable, twin in pairs}
 
     def read(variables: list[Any]) -> list[np.ndarray]:

@@ -8,7 +8,7 @@ from keras import ops
 
 from kreg import transforms
 from kreg._strengths import strengths
-from kreg.population._alignment import aligned
+from kreg.population._alignment import Twins, aligned
 from kreg.population._label_smoothing import per_trial, position_of
 from kreg.population._refusal import NotStackable, refuse_model
 from kreg.population._signature import (
@@ -35,6 +35,7 @@ class Template:
         state: The other variables, without those of random generators.
         seeds: The states of the random generators.
         strengths: Every Strength of the model, by its path.
+        twins: `Twins` of its variables in such models.
         signature: String that models with the same graph share.
         initial: What each variable was when the template was made, by its id.
             The model itself is written to, later.
@@ -52,8 +53,9 @@ class Template:
         if not self.model.compiled:
             raise NotStackable("what it was compiled with cannot be copied")
         self.signature = describe(source).signature
-        self.pairs = aligned(source, self.model)
-        self.weights = _in_order(source, self.model, self.pairs)
+        self.twins = Twins(self.model)
+        pairs = aligned(source, self.model)
+        self.weights = _in_order(source, self.model, pairs)
         frozen = self.model.non_trainable_variables
         self.state = [v for v in frozen if not is_seed(v)]
         self.seeds = [v for v in frozen if is_seed(v)]

@@ -16,7 +16,7 @@ from kreg.population._rows import Rows
 from kreg.population._signature import Description, describe, has_config
 from kreg.population._stack import Stack
 from kreg.population._template import Template
-from kreg.population._unstacking import Writer, written
+from kreg.population._unstacking import write_weights, written
 
 _NO_DATA = (
     "This population has seen no data yet, and its models may not be built. "
@@ -60,7 +60,6 @@ class Trials:
         self._rows: Rows | None = None
         self._are_first = False
         self._best: Rows | None = None
-        self._writer: Writer | None = None
 
     def prepare(self, example: Any, programs: Programs) -> None:
         """Builds and stacks the models, if that is not done yet.
@@ -78,7 +77,7 @@ class Trials:
             raise not_fitting(example, error) from error
         described = [describe(model) for model in self._models]
         signatures = [d.signature for d in described]
-        _refuse_different(signatures, _hint(self._models))
+        _refuse_different(signatures, self._models)
         source = self._models[0]
         template = programs.template(
             described[0].signature,
@@ -202,10 +201,8 @@ class Trials:
             model: Model like that of the trial. Its optimizer stays as it is.
             best: Boolean. Whether to take the weights of the best epoch.
         """
-        if self._writer is None:
-            self._writer = Writer(self.template)
         row = self.chosen(best).take(slice(trial, trial + 1))
-        self._writer.write(row, model)
+        write_weights(self.template, row, model)
 
     def _model_for(self, trial: int) -> Any:
         """Returns the model to write the state of a trial into."""
@@ -217,14 +214,15 @@ class Trials:
         return model
 
 
-def _refuse_different(signatures: list[str], hint: str) -> None:
+def _refuse_different(signatures: list[str], models: list[Any]) -> None:
     for index, signature in enumerate(signatures):
         if signature != signatures[0]:
             raise ValueError(
                 "Invalid value for argument `models_or_build`. Expected "
                 "models that differ in strengths, rates, label smoothing and "
                 f"learning rates alone. Received: models 0 and {index} that "
-                f"differ at {_difference(signatures[0], signature)}{hint}"
+                f"differ at {_difference(signatures[0], signature)}"
+                f"{_hint(models)}"
             )
 
 

@@ -50,35 +50,14 @@ def written(template: Template, row: Rows, model: Any) -> Any:
     return model
 
 
-class Writer:
-    """Writes weights into many models of one architecture, quickly.
+def write_weights(template: Template, row: Rows, model: Any) -> None:
+    """Gives a built model the weights and the state of one trial.
 
-    Which variable is which is found once for all models that have equally
-    many. Their optimizers are left as they are, and so are strengths that are
-    fixed in a model.
-
-    Args:
-        template: `Template` of the population.
+    Its optimizer is left as it is, and so are strengths that are fixed in it.
     """
-
-    def __init__(self, template: Template):
-        self._template = template
-        self._twins: dict[int, list[int | None]] = {}
-
-    def write(self, row: Rows, model: Any) -> None:
-        """Gives a built model the weights and the state of one trial."""
-        variables = model.variables
-        if len(variables) not in self._twins:
-            pairs = {
-                id(variable): id(twin)
-                for variable, twin in aligned(model, self._template.model)
-            }
-            self._twins[len(variables)] = [pairs.get(id(v)) for v in variables]
-        values = dict(_variables(self._template, row))
-        twins = self._twins[len(variables)]
-        for variable, twin in zip(variables, twins, strict=True):
-            if twin is not None:
-                variable.assign(values[twin])
+    values = dict(_variables(template, row))
+    for variable, twin in template.twins.of(model):
+        variable.assign(values[id(twin)])
 
 
 def _variables(template: Template, row: Rows) -> Any:

@@ -284,6 +284,32 @@ def test_a_killed_training_goes_on_from_its_last_epoch(tmp_path):
     assert histories == whole.communicate()[0] != ""
 
 
+def dropping(*rates):
+    stack = [keras.Input((6,))]
+    for rate in rates:  # Keras's Dropout(0) has no seed
+        stack += [keras.layers.Dense(5, "relu"), keras.layers.Dropout(rate)]
+    model = keras.Sequential([*stack, keras.layers.Dense(4)])
+    return zoo.compiled(model, keras.optimizers.Adam(1e-2))
+
+
+def test_rates_of_zero_at_different_places():
+    """Models of equally many variables, in another order."""
+    x, y = zoo.data("dense")
+    rates = [(0.3, 0.0), (0.0, 0.3), (0.3, 0.3), (0.0, 0.0), (0.0, 0.3)]
+    models = []
+    for trial in rates:
+        random.seed(0)
+        models.append(dropping(*trial))
+    population = Population(models)
+    before = [model.get_weights() for model in models]
+    population.prepare((x, y, None))
+    for trial, weights in enumerate(before):
+        model = dropping(*rates[trial])
+        population.trials.write(trial, model, best=False)
+        for mine, theirs in zip(model.get_weights(), weights, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
 def test_outputs_of_all_trials_at_once():
     x, y = zoo.data("dense")
     models = [zoo.dense(l2=v) for v in (0.0, 0.1)]
