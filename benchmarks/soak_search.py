@@ -69,6 +69,9 @@ class FakeTrainer:
     def at_once(self, model, fit, population):
         return population
 
+    def get_ready(self, runs, size, fit):
+        pass
+
     def train(self, runs, fit, folder, on_epoch_end):
         outcomes = []
         for run in runs:
