@@ -23,6 +23,7 @@ class Ahead:
 
     def __init__(self) -> None:
         self._has_begun = False
+        self._has_traced = False
         self._future: Any = None
 
     def begin(
@@ -53,6 +54,7 @@ class Ahead:
             first, second = (run.model for run in runs)
             if not (runs[0].is_made_built and _are_alike(first, second)):
                 return
+            self._has_traced = True
             compiles = traced_ahead(
                 first, size, seed, jit_compile, programs, fit
             )
@@ -64,14 +66,15 @@ class Ahead:
             executor.shutdown(wait=False)
 
     def ended(self) -> bool:
-        """Waits for what is being compiled; tells, once, whether there was.
+        """Waits for what is being compiled; tells, once, whether it traced.
 
         What fails there fails again in the training.
         """
-        future, self._future = self._future, None
-        if future is not None:
-            concurrent.futures.wait([future])
-        return future is not None
+        if self._future is not None:
+            concurrent.futures.wait([self._future])
+            self._future = None
+        traced, self._has_traced = self._has_traced, False
+        return traced
 
 
 def _are_alike(first: Any, second: Any) -> bool:

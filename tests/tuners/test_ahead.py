@@ -1,9 +1,12 @@
 """A search compiles while it builds, and finds what it would have found."""
 
+import time
+
 import keras
 import pytest
 
 import kreg.tuners
+from kreg.population import Population, Programs
 from kreg.tuners import _ahead, _compiling
 
 pytestmark = pytest.mark.backends("tensorflow", "jax")
@@ -67,6 +70,48 @@ def test_the_first_wave_alone_is_compiled_ahead(begun, data, tmp_path):
 def test_executions_have_numbers_of_their_own(begun, data, tmp_path):
     searched(build, data, tmp_path, executions_per_trial=2)
     assert not begun
+
+
+@pytest.mark.parametrize("fewest_steps", [0, 10**9])  # with XLA, and without
+def test_groups_have_engines_of_their_own_size(
+    fewest_steps, begun, data, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(_compiling, "_FEWEST_STEPS", fewest_steps)
+    monkeypatch.setattr("kreg.population._programs._SPARE_WEIGHTS", 0)
+    sizes, engine = [], Programs.engine
+
+    def spied(self, template, rows, options):
+        found = engine(self, template, rows, options)
+        sizes.append((rows.size, found.size))
+        return found
+
+    monkeypatch.setattr(Programs, "engine", spied)
+
+    def build_one_other(hp):
+        return build(hp, 4 if next(count) < 8 else 6)
+
+    count = iter(range(100))  # two are looked at, then come 6 and 6
+    searched(build_one_other, data, tmp_path)
+    assert begun == [12]
+    assert sizes == [(12, 12), (6, 6), (6, 6)]
+
+
+def test_training_waits_for_what_is_being_compiled(
+    begun, data, monkeypatch, tmp_path
+):
+    def slow():
+        time.sleep(1.0)
+        events.append("compiled")
+
+    def fit(self, *args, **kwargs):
+        events.append("fit")
+        return fit_of_population(self, *args, **kwargs)
+
+    events, fit_of_population = [], Population.fit
+    monkeypatch.setattr(_ahead, "traced_ahead", lambda *_: slow)
+    monkeypatch.setattr(Population, "fit", fit)
+    searched(build, data, tmp_path)
+    assert events == ["compiled", "fit"]
 
 
 @pytest.mark.parametrize("fails", ["traced_ahead", "compiles"])
