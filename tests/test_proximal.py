@@ -117,6 +117,12 @@ def test_groups_and_constraints_that_do_not_fit_are_refused():
     )
     with pytest.raises(ValueError, match="MaxNorm"):
         Proximal("sgd", R.L1(0.1)).build(model.trainable_variables)
+    model = keras.Sequential(
+        [keras.Input((3,)), L.Dense(2, kernel_constraint="non_neg")]
+    )
+    for penalty in (R.NuclearNorm(0.1), R.SpectralNorm(0.1)):
+        with pytest.raises(ValueError, match="the constraint NonNeg"):
+            Proximal("sgd", penalty).build(model.trainable_variables)
     shared = R.L1(0.1)
     model = keras.Sequential(
         [keras.Input((3,)), L.Dense(2, kernel_regularizer=shared)]

@@ -248,6 +248,39 @@ def test_polish_is_exact_where_the_loss_is_flat():
     check(problems.kernel(model), expected)
 
 
+def test_polish_keeps_to_constraints():
+    x, y = problems.diabetes()
+    alpha = 0.05 * alpha_max(x, y)
+    expected = reference(sk.Lasso(alpha=alpha, positive=True, **EXACT), x, y)
+    assert np.all(expected >= 0)
+    assert 0 < np.sum(expected > 0) < len(expected)
+    model = keras.Sequential(
+        [
+            keras.Input((x.shape[1],)),
+            keras.layers.Dense(
+                1, kernel_constraint="non_neg", bias_constraint="non_neg"
+            ),
+        ]
+    )
+    model.compile(Proximal(K.SGD(0.01), R.L1(2 * float(alpha))), "mse")
+    Proximal.polish(model, x, y - 10)  # a bias of -10 would be best
+    check(problems.kernel(model), expected)
+    assert ops.convert_to_numpy(model.layers[0].bias) == [0]
+
+
+def test_polish_keeps_to_constraints_of_weights_that_it_does_not_penalize():
+    x, y = problems.digits()
+    hidden = keras.layers.Dense(
+        8, activation="relu", kernel_constraint=keras.constraints.MaxNorm(0.1)
+    )
+    top = keras.layers.Dense(10, name="top")
+    model = keras.Sequential([keras.Input((x.shape[1],)), hidden, top])
+    model.compile(Proximal(K.SGD(0.01), R.L1(1e-3), only="top"), "mse")
+    Proximal.polish(model, x, y, steps=20)
+    kernel = ops.convert_to_numpy(hidden.kernel)
+    assert np.max(np.linalg.norm(kernel, axis=0)) == pytest.approx(0.1, 1e-4)
+
+
 def test_polish_refuses_data_that_it_cannot_use():
     x, y = problems.diabetes()
     model = problems.linear_model(x, y, Proximal(K.SGD(0.01), R.L1(0.1)))

@@ -185,18 +185,33 @@ def _gradients_of(model: Any, variables: list[Any], x: Any, y: Any) -> Any:
 def _proxes_of(optimizer: Any, variables: list[Any]) -> list[Any]:
     penalties = {id(v): p for v, p in optimizer.targets}
 
-    def prox_of(penalty: Any) -> Any:
-        if penalty is None:
+    def prox_of(penalty: Any, constraint: Any) -> Any:
+        if penalty is None and constraint is None:
             return None
 
         def prox(w: np.ndarray, size: float) -> np.ndarray:
+            if constraint is not None:
+                w = _constrained(constraint, w)
+            if penalty is None:
+                return w
             with _backend().double_precision():
                 w = ops.convert_to_tensor(w, dtype="float64")
                 return _numpy(penalty.prox(w, size))
 
         return prox
 
-    return [prox_of(penalties.get(id(variable))) for variable in variables]
+    return [
+        prox_of(penalties.get(id(variable)), variable.constraint)
+        for variable in variables
+    ]
+
+
+def _constrained(constraint: Any, w: np.ndarray) -> np.ndarray:
+    """Returns what the constraint makes of weights, as a Keras step does."""
+    # Constraints may take float32 alone; what they spare stays float64.
+    given = w.astype("float32")
+    kept = _numpy(constraint(ops.convert_to_tensor(given)))
+    return np.where(kept == given, w, kept)
 
 
 def _backend() -> Any:

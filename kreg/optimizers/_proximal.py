@@ -63,7 +63,8 @@ class Proximal(Outer):
             it is refused; if a penalty has no `prox` or needs one step size
             for all weights where the optimizer has one for each; and, when it
             is built, if a pattern matches nothing, groups do not fit, or a
-            weight has a constraint other than `NonNeg`.
+            weight has a constraint other than `NonNeg` (or that, where the
+            penalty is of singular values).
 
     Example:
 
@@ -210,8 +211,8 @@ class Proximal(Outer):
         Accelerated proximal gradient steps (FISTA, with a step size found by
         backtracking and restarts) on the loss over all of `x` at once, at
         inference: dropout is off, batch normalization uses its averages. All
-        trainable weights move. Call it last: the optimizer's momentum is of
-        before.
+        trainable weights move, within their constraints. Call it last: the
+        optimizer's momentum is of before.
 
         Args:
             model: Keras model, compiled with a `Proximal` and built.

@@ -88,12 +88,14 @@ def _is_meant(variable: Any, only: Any, pattern: str) -> bool:
 def _check(variable: Any, penalty: Penalty) -> None:
     penalty.check_shape(tuple(variable.shape))
     constraint = variable.constraint
-    if constraint is not None and not isinstance(
-        constraint, keras.constraints.NonNeg
-    ):
+    # Without its negative weights, a group has its prox in the same place; a
+    # matrix of the same singular values has not.
+    by_weight = penalty.prox_steps == "array"
+    is_fine = by_weight and isinstance(constraint, keras.constraints.NonNeg)
+    if constraint is not None and not is_fine:
         fail(
             "penalty",
-            "weights without a constraint other than NonNeg",
+            f"weights without a constraint{' other than NonNeg' * by_weight}",
             variable.path,
             f"It has the constraint {type(constraint).__name__}; exclude it, "
             "for a proximal step and that constraint do not go together",
