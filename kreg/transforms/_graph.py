@@ -7,6 +7,7 @@ model from it.
 """
 
 import dataclasses
+import inspect
 import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -96,7 +97,44 @@ def config_of(layer: Any) -> dict[str, Any]:
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*includes a `lambda`.*")
-        return layer.get_config()
+        try:
+            config = layer.get_config()
+        except NotImplementedError as error:
+            said = " ".join(str(error).split()).partition(", and therefore")[0]
+            raise ValueError(
+                "Invalid value for argument `model`. Expected layers that "
+                f"have a `get_config`. Received: {said}"
+            ) from None
+    return _named(config, layer) if has_named_layers(layer) else config
+
+
+def _named(config: dict[str, Any], model: Any) -> dict[str, Any]:
+    """Adds the names of layers that leave them out of their config.
+
+    So do layers without a `get_config`, whose arguments Keras notes down.
+    """
+    if "layers" not in config:
+        return config
+    layers = getattr(model, "operations", model.layers)
+    if isinstance(model, keras.Sequential):
+        layers = model.layers
+    entries = list(config["layers"])
+    # A Sequential model names its input in front, and not as a layer.
+    for index, layer in zip(
+        range(len(entries) - 1, -1, -1), reversed(layers), strict=False
+    ):
+        arguments = entries[index]["config"]
+        if has_named_layers(layer):
+            arguments = _named(arguments, layer)
+        elif isinstance(layer, keras.layers.Layer) and _takes_name(layer):
+            arguments = {"name": layer.name, **arguments}
+        entries[index] = {**entries[index], "config": arguments}
+    return {**config, "layers": entries}
+
+
+def _takes_name(layer: Any) -> bool:
+    parameters = inspect.signature(type(layer)).parameters.values()
+    return any(p.name == "name" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def read(model: Any) -> Graph:

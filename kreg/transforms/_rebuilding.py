@@ -5,7 +5,7 @@ import tempfile
 import types
 import warnings
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import keras
 from keras import ops
@@ -13,6 +13,7 @@ from keras import ops
 from kreg._structure import children, walk
 from kreg.losses._smoothed_crossentropy import SmoothedCrossentropy
 from kreg.transforms._functions import is_known, named_functions
+from kreg.transforms._twins import is_noise
 
 
 def rebuilt(model: Any, config: dict[str, Any]) -> Any:
@@ -28,7 +29,15 @@ def rebuilt(model: Any, config: dict[str, Any]) -> Any:
     config, functions = named_functions(config, model)
     scope = {**_by_name(_held(model)), **functions}
     with keras.saving.custom_object_scope(scope):
-        return type(model).from_config(_without_builds(config))
+        try:
+            new = type(model).from_config(_without_builds(config))
+        except TypeError as error:  # Keras's tells the whole config as well
+            _fail_config(str(error).partition(". ")[0].partition("\n")[0])
+    paths = {path for path, _ in walk(new)}
+    for path, layer in walk(model):
+        if path not in paths and layer.variables and not is_noise(layer):
+            _fail_config(f"a {type(layer).__name__} without its name {path!r}")
+    return new
 
 
 def copy_weights(old: Any, new: Any, skip: Collection[str] = ()) -> None:
@@ -94,6 +103,14 @@ def copy_compilation(old: Any, new: Any, loss: Any = None) -> None:
     new.compile(**arguments)
     if optimizer is not None and new.built and old.optimizer.built:
         _copy_optimizer(old, new)
+
+
+def _fail_config(received: str) -> NoReturn:
+    raise ValueError(
+        "Invalid value for argument `model`. Expected layers that their class "
+        "makes anew from what `get_config` returns, under the same name. "
+        f"Received: {received}"
+    )
 
 
 def _unbound(loss: Any) -> Any:
@@ -168,7 +185,13 @@ def _trainables(model: Any) -> list[tuple[str, str, tuple[int, ...]]]:
 def _held(model: Any) -> Iterator[Any]:
     """Yields the classes and functions that layers use and Keras lacks."""
     for _, layer in walk(model):
-        for held in (layer, *vars(layer).values()):
+        attributes = [
+            held
+            for name, held in vars(layer).items()
+            # Keras wraps methods such as `build` once for each layer.
+            if not callable(getattr(type(layer), name, None))
+        ]
+        for held in (layer, *attributes):
             if isinstance(held, types.FunctionType):
                 if held.__name__ != "<lambda>" and not is_known(held):
                     yield held
