@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import keras
 from keras import ops
 
-from kreg._structure import children, walk
+from kreg._structure import children, is_penalty, walk
 from kreg.losses._smoothed_crossentropy import SmoothedCrossentropy
 from kreg.transforms._functions import is_known, named_functions
 from kreg.transforms._twins import is_noise
@@ -35,7 +35,9 @@ def rebuilt(model: Any, config: dict[str, Any]) -> Any:
             _fail_config(str(error).partition(". ")[0].partition("\n")[0])
     paths = {path for path, _ in walk(new)}
     for path, layer in walk(model):
-        if path not in paths and layer.variables and not is_noise(layer):
+        if is_penalty(layer) or is_noise(layer):
+            continue  # the optimizer's, or replaced by another
+        if path not in paths and layer.variables:
             _fail_config(f"a {type(layer).__name__} without its name {path!r}")
     return new
 

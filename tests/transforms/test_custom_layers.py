@@ -64,6 +64,8 @@ def regularized(model):
 @pytest.mark.parametrize("transform", [regularized, kreg.compact])
 def test_layers_without_a_config_keep_names_and_weights(build, transform):
     model = build(lambda: Projection(4))
+    penalty = kreg.regularizers.L1(0.1)
+    model.compile(kreg.optimizers.Proximal("sgd", penalty), "mse")
     kernel = model.get_layer("hidden").kernel
     pruned = ops.convert_to_numpy(kernel).copy()
     pruned[:, 1] = 0.0
