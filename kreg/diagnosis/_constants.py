@@ -98,6 +98,12 @@ NOISE_LIMIT = 0.35
 # ... and larger than the rise hides everything.
 RISE_ERRORS = 1.0
 
+# What noise around a flat curve does by chance in one of four is no evidence:
+# the upper quartile of the normal distribution, for each of three tests. Flat
+# curves alarm less by a third; 0.84 (one of five): by almost half, but 0.002
+# less here, as noisy real runs that seem to rise mostly do.
+CHANCE = 0.674
+
 # The onset is where a tenth of the final rise is left behind for good.
 ONSET_SHARE = 0.1
 
@@ -131,6 +137,10 @@ HUMP_QUARTERS = 4
 # not fitting anything. (Two such runs count as overfit in the labels, which
 # look at the test loss alone.)
 DIVERGED_SHARE = 0.5
+
+# And one that ends at twice its first value fits less than no training would,
+# however much it jumps.
+DIVERGED_GROWTH = 2.0
 
 # --- the other statuses (no effect on the score) ---------------------------
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from kreg.diagnosis import _constants as constants
 from kreg.diagnosis._advice import advise
+from kreg.diagnosis._chance import is_chance
 from kreg.diagnosis._confidence import confidence, score
 from kreg.diagnosis._measures import Measures, measure
 from kreg.diagnosis._series import as_epochs, as_series
@@ -130,13 +131,17 @@ def decide(measures: Measures) -> str:
         m.rise_error > constants.NOISE_LIMIT
         and m.rise < constants.RISE_ERRORS * m.rise_error
     )
-    if score(m) > 0 and not excused and not drowned:
+    looks_worse = score(m) > 0 and not excused
+    drowned |= looks_worse and is_chance(m)
+    if looks_worse and not drowned:
         if m.given_back > constants.DIVERGED_SHARE:
             return "diverged"
         return "overfitting"
+    if m.growth > constants.DIVERGED_GROWTH:
+        return "diverged"
     if falling and m.rise < constants.RISE_FLOOR or descends_again:
         return "still improving"
-    if m.rise_error > constants.NOISE_LIMIT:
+    if m.rise_error > constants.NOISE_LIMIT or drowned:
         return "noise too large to tell"
     if max(m.val_gain, np.nan_to_num(m.train_gain)) < constants.GAIN_FLOOR:
         return "underfitting"

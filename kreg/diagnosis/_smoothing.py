@@ -107,6 +107,19 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
     return float(a @ b) / spread if spread > 0 else 0.0
 
 
+def trend(values: np.ndarray) -> float:
+    """Returns how far the ranks of `values` grow, in standard errors.
+
+    Args:
+        values: Array of finite floats.
+
+    Returns:
+        Float; of independent values a standard normal one, nearly.
+    """
+    order = np.arange(values.size)
+    return rank_correlation(values, order) * np.sqrt(max(values.size - 1, 1))
+
+
 def slope(values: np.ndarray) -> tuple[float, float]:
     """Fits a line and returns its total change and that change's error."""
     x = np.arange(values.size) - (values.size - 1) / 2
