@@ -1,6 +1,7 @@
 """What to change, in which direction, by how much, and why."""
 
 import fnmatch
+import math
 from collections.abc import Mapping
 
 from kreg.diagnosis._measures import Measures
@@ -27,6 +28,10 @@ FACTOR = 3.0
 # More noise than this rarely helps: rates go half way to it.
 HIGH_RATE = 0.6
 
+# A validation loss above twice the training loss: what is learned no longer
+# carries over, even where nothing gets worse.
+WIDE_GAP = math.log(2)
+
 STOP = Advice(
     "EarlyStopping with restored best weights",
     "",
@@ -43,6 +48,13 @@ LARGER = Advice(
 )
 MORE_EPOCHS = Advice(
     "more epochs", "", "none", None, "The validation loss is still falling."
+)
+FINER = Advice(
+    "learning rate x0.3",
+    "",
+    "none",
+    None,
+    "Smaller steps often find a lower loss where larger ones no longer do.",
 )
 LONGER = Advice("more epochs", "", "none", None, "There are too few to judge.")
 SLOWER = Advice(
@@ -93,6 +105,10 @@ def advise(
         if noise.apply(strengths) and not penalty.apply(strengths):
             return (noise, penalty, STOP)
         return (penalty, noise, STOP)
+    if status == "plateau" and measures is not None:
+        if measures.gap_ratio > WIDE_GAP:
+            return (_more_penalty(strengths, measures, known), FINER)
+        return (FINER,)
     if status == "underfitting":
         lowered = (
             _less(strengths, PENALTIES, 0.1, "A penalty may hold it back."),

@@ -10,7 +10,7 @@ from kreg.diagnosis._advice import advise
 from kreg.diagnosis._chance import is_chance
 from kreg.diagnosis._confidence import confidence, score
 from kreg.diagnosis._measures import Measures, measure
-from kreg.diagnosis._series import as_epochs, as_series
+from kreg.diagnosis._series import as_epochs, as_series, as_strengths
 from kreg.diagnosis._verdict import Verdict
 
 Floats = Sequence[float | None] | np.ndarray
@@ -46,7 +46,8 @@ def diagnose(
             loss above its best epoch's. Defaults to `None`.
         val_rise_se: Sequence of floats, the standard error of `val_rise`.
             Defaults to `None`.
-        strengths: Dict of path to current value; makes the advice concrete.
+        strengths: Dict of path to current value, or what
+            `kreg.strengths(model)` returns; makes the advice concrete.
             Defaults to `None`.
 
     Returns:
@@ -54,7 +55,7 @@ def diagnose(
 
     Raises:
         ValueError: If a sequence is not of numbers or has another length than
-            `val_loss`.
+            `val_loss`, or a strength is no finite number >= 0.
 
     Example:
     >>> from kreg.diagnosis import diagnose
@@ -79,6 +80,7 @@ def diagnose(
         for name, value in given.items()
     }
     epochs = as_epochs(epochs, val.size)
+    known = as_strengths(strengths)
     train = series["train_loss"]
     probe = train if probe_loss is None else series["probe_loss"]
     observed = np.flatnonzero(np.isfinite(val))
@@ -98,7 +100,7 @@ def diagnose(
         relative_rise=round(float(measures.rise), 6),
         confidence=confidence(measures, overfitting),
         evidence=_evidence(measures),
-        advice=advise(status, measures, strengths),
+        advice=advise(status, measures, known),
     )
 
 

@@ -101,6 +101,11 @@ def test_a_verdict_cannot_be_changed():
         OVERFITTING.status = "healthy"
 
 
+def test_equal_verdicts_are_one_in_a_set():
+    assert len({OVERFITTING, diagnose(TRAIN, VAL)}) == 1
+    assert len(set(EVERY_STATUS.values())) == len(EVERY_STATUS)
+
+
 def changed(**fields):
     return json.dumps({**json.loads(OVERFITTING.to_json()), **fields})
 
@@ -225,3 +230,30 @@ def test_underfitting_lowers_what_is_there_and_nothing_else():
         "b/rate 0.8 -> 0.4",
     ]
     assert {a.direction for a in advice[:2]} == {"down"}
+
+
+def test_a_plateau_is_left_by_smaller_steps():
+    val = curves.converging(tau=3.0)
+    near, far = diagnose(val, val), diagnose(TRAIN, val)
+    assert near.status == far.status == "plateau"
+    assert [a.text for a in near.advice] == ["learning rate x0.3"]
+    # Where the training loss went far below, a penalty comes first.
+    assert [a.text for a in far.advice] == ["L2 x3", "learning rate x0.3"]
+
+
+class Held:
+    """Holds a strength as `kreg.Strength` does."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __float__(self):
+        return self.value
+
+
+def test_strengths_may_be_what_holds_them():
+    values = {"a/l2": 1e-4, "b/l2": 1e-3, "c/rate": 0.2}
+    held = {path: Held(value) for path, value in values.items()}
+    assert diagnose(TRAIN, VAL, strengths=held) == diagnose(
+        TRAIN, VAL, strengths=values
+    )
