@@ -12,7 +12,7 @@ from kreg._validation import check_layer
 from kreg.callbacks import _penalties
 from kreg.callbacks._best_weights import BestWeights
 from kreg.callbacks._journal import Journal
-from kreg.callbacks._probe import Probe
+from kreg.callbacks._probe import Probe, make_probe
 from kreg.callbacks._reactions import Reactions, StoppedBecause
 from kreg.callbacks._record import Record
 from kreg.callbacks._validation_tap import ValidationTap
@@ -58,11 +58,11 @@ class OverfitMonitor(keras.callbacks.Callback):
 
     - `"warn"` warns when the run becomes one that overfits, once a `fit`;
     - a function is called with the verdict each time it becomes that;
-    - `"stop"` ends the training when it overfits or no better epoch is to be
-      expected; `monitor.stopped_because` says which;
+    - `"stop"` ends the training when it overfits, diverged, or no better epoch
+      is to be expected; `monitor.stopped_because` says which;
     - `"restore_best"` gives the model, when `fit` ends stopped or with the
-      verdict that it overfits, the weights of the epoch with the lowest
-      validation loss; `monitor.restored_epoch` says which.
+      verdict that it overfits or diverged, the weights of the epoch with the
+      lowest validation loss; `monitor.restored_epoch` says which.
 
     Args:
         train_data: Optional tuple `(x, y)` or `(x, y, sample_weight)` of
@@ -113,9 +113,7 @@ class OverfitMonitor(keras.callbacks.Callback):
         record: Any = None,
     ):
         super().__init__()
-        self._probe = (
-            None if train_data is None else Probe(train_data, probe_size, seed)
-        )
+        self._probe = make_probe(train_data, probe_size, seed)
         self._reactions = Reactions(on_overfit, patience)
         self._best = BestWeights(best_weights)
         self._journal = None if record is None else Journal(record)
@@ -274,7 +272,8 @@ class OverfitMonitor(keras.callbacks.Callback):
 
     def _restore_best(self) -> None:
         best, last = self._best.epoch, self.history["epoch"][-1]
-        is_wanted = self.stopped_because or self.verdict.overfitting
+        went_wrong = self.verdict.status in ("overfitting", "diverged")
+        is_wanted = self.stopped_because or went_wrong
         if is_wanted and best != last:
             self._best.restore(self.model)
             self.restored_epoch = best

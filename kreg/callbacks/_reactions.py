@@ -22,7 +22,7 @@ class StoppedBecause:
     """Why, and when, the monitor ended a run.
 
     Attributes:
-        reason: String, `"overfitting"` or `"no improvement"`.
+        reason: String, `"overfitting"`, `"diverged"` or `"no improvement"`.
         epoch: Integer, the last epoch that was trained, counted from 0.
         best_epoch: Integer, the epoch whose model to keep.
         onset_epoch: Integer, since when the run overfits, or `None`.
@@ -116,7 +116,8 @@ class Reactions:
 
     def _stop(self, verdict: Verdict, model: Any, epoch: int) -> None:
         model.stop_training = True
-        reason = "overfitting" if verdict.overfitting else "no improvement"
+        is_told = verdict.status in ("overfitting", "diverged")
+        reason = verdict.status if is_told else "no improvement"
         self.stopped_because = StoppedBecause(
             reason=reason,
             epoch=epoch,

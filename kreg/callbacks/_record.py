@@ -46,10 +46,17 @@ class Record:
 
     @property
     def epochs_since_best(self) -> int:
-        """How many validations came after the lowest validation loss."""
-        losses = self.history["val_data_loss"]
-        finite = [loss for loss in losses if math.isfinite(loss)]
-        return len(finite) - 1 - finite.index(min(finite)) if finite else 0
+        """How many validations came after the lowest validation loss.
+
+        Those that gave no number count: waiting for one is waiting, too.
+        """
+        columns = self.history["epoch"], self.history["val_data_loss"]
+        losses = [
+            math.inf if epoch in self.diverged else loss
+            for epoch, loss in zip(*columns, strict=True)
+            if epoch in self.diverged or math.isfinite(loss)
+        ]
+        return len(losses) - 1 - losses.index(min(losses)) if losses else 0
 
     @property
     def has_validation(self) -> bool:

@@ -238,6 +238,32 @@ def test_a_diverged_validation_loss_is_never_the_best():
     assert epoch_of_weights(model) == monitor.restored_epoch == 3
 
 
+@pytest.mark.parametrize("begin", [2, 15])
+def test_a_loss_that_is_no_number_any_more_ends_the_run(begin):
+    losses = [*FALL[:begin], *[float("nan")] * 40]
+    monitor = Monitor(on_overfit=["stop", "restore_best"], patience=6)
+    model, epochs = fit(monitor, losses)
+    # Four waits, at one and a half each.
+    assert epochs[-1] == monitor.stopped_because.epoch == begin + 3
+    assert monitor.stopped_because.reason == "diverged"
+    assert epoch_of_weights(model) == monitor.restored_epoch == begin - 1
+
+
+def test_one_loss_that_is_no_number_is_waited_through():
+    losses = [*FALL[:10], float("nan"), float("inf"), *FALL[10:]]
+    monitor = Monitor(on_overfit="stop", patience=6)
+    _, epochs = fit(monitor, losses)
+    assert len(epochs) == len(losses)
+
+
+def test_the_best_weights_are_restored_after_divergence():
+    losses = [*FALL, *[float("inf")] * 3]
+    monitor = Monitor(on_overfit="restore_best")
+    model, epochs = fit(monitor, losses)
+    assert len(epochs) == len(losses)
+    assert epoch_of_weights(model) == monitor.restored_epoch == 14
+
+
 def test_an_interrupted_run_ends_with_the_same_verdict(tmp_path):
     def monitor(folder):
         return Monitor(
@@ -367,6 +393,8 @@ def test_copies_for_a_search_keep_off_the_files(tmp_path):
         ("on_overfit", True, '"warn", "stop"'),
         ("patience", 0, "a positive integer"),
         ("patience", 2.5, "a positive integer"),
+        ("probe_size", 0, "a positive integer"),
+        ("seed", "a", "a non-negative integer"),
         ("best_weights", "best.h5", "a path ending in `.weights.h5`"),
         ("best_weights", 3, "a path ending in `.weights.h5`"),
         ("record", "record.csv", "a path ending in `.json`"),
