@@ -67,6 +67,7 @@ class Reactions:
         """Forgets the last `fit`."""
         self._has_warned = False
         self._overfits = False
+        self._resumed_with: Verdict | None = None
         self.stopped_because: StoppedBecause | None = None
 
     def resume(self, waited: int, judge: Callable[[], Verdict]) -> None:
@@ -74,6 +75,18 @@ class Reactions:
         verdict = self._verdict(waited, judge)
         self._overfits = verdict is not None and verdict.overfitting
         self._has_warned = self._overfits
+        self._resumed_with = verdict
+
+    def should_have_stopped(self, epoch: int) -> bool:
+        """Whether `fit` resumes although it was to end.
+
+        Args:
+            epoch: Integer, the last epoch that was recorded.
+        """
+        if "stop" not in self or self._resumed_with is None:
+            return False
+        self._note_stop(self._resumed_with, epoch)
+        return True
 
     def react(
         self, waited: int, judge: Callable[[], Verdict], model: Any, epoch: int
@@ -116,6 +129,9 @@ class Reactions:
 
     def _stop(self, verdict: Verdict, model: Any, epoch: int) -> None:
         model.stop_training = True
+        self._note_stop(verdict, epoch)
+
+    def _note_stop(self, verdict: Verdict, epoch: int) -> None:
         is_told = verdict.status in ("overfitting", "diverged")
         reason = verdict.status if is_told else "no improvement"
         self.stopped_because = StoppedBecause(

@@ -80,3 +80,13 @@ class Record:
             probe_loss=None if all(map(math.isnan, probe)) else probe,
             strengths=dict(strengths),
         )
+
+
+def val_loss_of(logs: Mapping[str, float]) -> float:
+    """Returns the validation loss in the logs of an epoch that had one."""
+    if "val_loss" not in logs:
+        raise RuntimeError(
+            "OverfitMonitor needs `val_loss` in the logs of an epoch with "
+            f"validation. Available metrics are: {sorted(logs)}"
+        )
+    return logs["val_loss"]

@@ -292,6 +292,42 @@ def test_an_interrupted_run_ends_with_the_same_verdict(tmp_path):
     np.testing.assert_equal(resumed.history, whole.history)
 
 
+@pytest.mark.parametrize("last", ["stopped", "final"])
+@pytest.mark.parametrize("restores", [True, False])
+def test_a_run_killed_after_its_last_epoch_ends_the_same(
+    last, restores, tmp_path
+):
+    losses = OVERFITS if last == "stopped" else OVERFITS[:24]
+
+    def monitor(folder):
+        return Monitor(
+            on_overfit=["stop", "restore_best"] if restores else "stop",
+            patience=10 if last == "stopped" else 50,
+            best_weights=tmp_path / folder / "best.weights.h5",
+            record=tmp_path / folder / "record.json",
+        )
+
+    whole = monitor("whole")
+    trained, epochs = fit(whole, losses, new_model())
+    # Kept: Keras deletes it even of a fit that an interrupt ended.
+    backup = keras.callbacks.BackupAndRestore(
+        tmp_path / "backup", delete_checkpoint=False
+    )
+    with pytest.raises(KeyboardInterrupt):
+        fit(
+            monitor("cut"), losses, new_model(),
+            after=[backup, Interrupt(epochs[-1])],
+        )  # fmt: skip
+    resumed = monitor("cut")
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    model, _ = fit(resumed, losses, new_model(), after=[backup])
+    assert resumed.verdict == whole.verdict
+    assert resumed.stopped_because == whole.stopped_because
+    assert resumed.restored_epoch == whole.restored_epoch
+    assert epoch_of_weights(model) == epoch_of_weights(trained)
+    np.testing.assert_equal(resumed.history, whole.history)
+
+
 def test_an_epoch_that_was_not_backed_up_is_recorded_once(tmp_path):
     path = tmp_path / "record.json"
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
