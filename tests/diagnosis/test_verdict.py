@@ -232,6 +232,25 @@ def test_underfitting_lowers_what_is_there_and_nothing_else():
     assert {a.direction for a in advice[:2]} == {"down"}
 
 
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3])
+def test_what_nobody_feels_does_not_hold_a_network_back(unit):
+    flat = [unit] * 20
+    # A tenth of 0.4 % of the loss, and of 0.04 %; and one dropout in ten.
+    felt = {"a/l2": 4.1e-4 * unit, "b/rate": 0.11}
+    unfelt = {"a/l2": 3.9e-4 * unit, "b/rate": 0.1}
+    directions = [
+        [a.direction for a in diagnose(flat, flat, strengths=s).advice]
+        for s in (felt, unfelt, {"a/l1": 4.1e-5 * unit})
+    ]
+    assert directions == [["down", "down", "none"], ["none"], ["down", "none"]]
+
+
+def test_a_kind_of_penalty_that_is_zero_does_not_hide_another():
+    flat, strengths = [1.0] * 20, {"a/l2": 0.0, "a/l1": 0.1}
+    first = diagnose(flat, flat, strengths=strengths).advice[0]
+    assert first.text == "a/l1 0.1 -> 0.01"
+
+
 def test_a_plateau_is_left_by_smaller_steps():
     val = curves.converging(tau=3.0)
     near, far = diagnose(val, val), diagnose(TRAIN, val)
