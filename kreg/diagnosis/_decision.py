@@ -9,7 +9,7 @@ from kreg.diagnosis import _constants as constants
 from kreg.diagnosis._advice import advise
 from kreg.diagnosis._chance import is_chance
 from kreg.diagnosis._confidence import confidence, score
-from kreg.diagnosis._measures import Measures, measure
+from kreg.diagnosis._measures import Measures, best_of, measure
 from kreg.diagnosis._series import as_epochs, as_series, as_strengths
 from kreg.diagnosis._verdict import Verdict
 
@@ -178,7 +178,7 @@ def _blown_up(val, epochs):
 def _too_short(val, observed, epochs):
     best = None
     if observed.size:
-        best = epochs[observed[np.argmin(val[observed])]]
+        best = epochs[observed[best_of(val[observed])]]
     return Verdict(
         status="too short to tell",
         overfitting=False,

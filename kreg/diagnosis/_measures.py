@@ -113,10 +113,9 @@ def measure(
     unit = _unit(val)
     val, train = _in_units(val, unit), _in_units(train, unit)
     filtered, curve = median_of_three(val), smooth(val)
-    lowest = int(np.argmin(curve.values))
+    lowest, best = _lowest_and_best(val, curve)
     between = noise(val[val.size // 2 :] if val.size >= 16 else val)
     level = _best_level(filtered, curve.values, between)
-    best = _best_epoch(val, curve, lowest)
     tail = max(constants.MIN_TAIL, round(constants.TAIL_FRACTION * val.size))
     scale = _scale(val, level)
     final = _final_level(val, filtered, scale)
@@ -172,12 +171,25 @@ def _best_level(filtered, smoothed, between):
     return min(float(smoothed.min()), lowest + constants.LOWEST_LUCK * luck)
 
 
-def _best_epoch(val, curve, lowest):
+def best_of(val: np.ndarray) -> int:
+    """Returns the position of the best epoch, as `measure` does.
+
+    Args:
+        val: Array of finite floats.
+    """
+    if val.size < 3:
+        return int(np.argmin(val))
+    val = _in_units(val, _unit(val))
+    return _lowest_and_best(val, smooth(val))[1]
+
+
+def _lowest_and_best(val, curve):
+    lowest = int(np.argmin(curve.values))
     begin, end = curve.begin[lowest], curve.end[lowest] + 1
     # Windows grow in steps, so the last may stop short of the last epoch.
     if lowest == curve.values.size - 1 and val[-1] < val[-2] < val[:-2].min():
         end = val.size
-    return int(begin + np.argmin(val[begin:end]))
+    return lowest, int(begin + np.argmin(val[begin:end]))
 
 
 def _final_level(val, filtered, scale):
