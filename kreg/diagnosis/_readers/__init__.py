@@ -14,8 +14,8 @@ def read_history(path: str | os.PathLike, name: str | None = None) -> History:
 
     Reads CSV (Keras's `CSVLogger`, Lightning's `metrics.csv`), JSON and JSONL
     (Keras's `history.history`, Hugging Face's `trainer_state.json`, Optuna's
-    exports), TensorBoard event directories, KerasTuner's trial folders, and
-    directories of any of these.
+    exports and journals), Optuna's SQLite databases, TensorBoard event
+    directories, KerasTuner's trial folders, and directories of any of these.
     The files need not be trusted: nothing in them is executed, and their
     size, length and depth are bounded.
 

@@ -3,6 +3,7 @@
 import pathlib
 
 from kreg.diagnosis._history import History
+from kreg.diagnosis._readers._databases import read_optuna
 from kreg.diagnosis._readers._documents import read_json, read_jsonl
 from kreg.diagnosis._readers._events import read_events
 from kreg.diagnosis._readers._limits import malformed
@@ -15,6 +16,9 @@ BY_SUFFIX = {
     ".jsonl": read_jsonl,
     ".ndjson": read_jsonl,
     ".log": read_jsonl,
+    ".db": read_optuna,
+    ".sqlite": read_optuna,
+    ".sqlite3": read_optuna,
 }
 
 

@@ -1,6 +1,7 @@
 """Trials of a search: KerasTuner's folders, Optuna's exports."""
 
 import os
+from typing import Any
 
 from kreg.diagnosis._history import History
 from kreg.diagnosis._readers._columns import from_columns, from_rows
@@ -63,7 +64,7 @@ def from_optuna(trials: list[dict], path: os.PathLike) -> list[History]:
         if isinstance(values, dict) and values:
             steps = sorted((_step(step, path), values[step]) for step in values)
             number = trial.get("number", index)
-            histories.append(_from_steps(steps, path, _label(number)))
+            histories.append(from_steps(steps, path, _label(number)))
     if not histories:
         raise malformed(path, "in which no trial has intermediate values")
     return histories
@@ -95,7 +96,7 @@ def from_journal(lines: list[dict], path: os.PathLike) -> list[History]:
     if not trials:
         raise malformed(path, "whose studies maximize what trials reported")
     return [
-        _from_steps(sorted(trials[label].items()), path, label)
+        from_steps(sorted(trials[label].items()), path, label)
         for label in trials
     ]
 
@@ -121,7 +122,10 @@ def _maximized(lines):
     }
 
 
-def _from_steps(steps, path, name):
+def from_steps(
+    steps: list[tuple[float, Any]], path: os.PathLike, name: str
+) -> History:
+    """Makes a `History` of pairs of step and reported value, in order."""
     columns = {
         "epoch": [step for step, _ in steps],
         "val_loss": [value for _, value in steps],
