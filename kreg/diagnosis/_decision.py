@@ -99,7 +99,7 @@ def diagnose(
         gap=_round(measures.gap) if np.isfinite(measures.gap) else None,
         relative_rise=round(float(measures.rise), 6),
         confidence=confidence(measures, overfitting),
-        evidence=_evidence(measures),
+        evidence=_evidence(measures, val[observed]),
         advice=advise(status, measures, known),
     )
 
@@ -192,8 +192,10 @@ def _too_short(val, observed, epochs):
     )
 
 
-def _evidence(measures):
-    numbers = {
+def _evidence(measures, val):
+    # Where levels mean nothing, rises are shares of how far the loss ranged.
+    of_range = {"rise_of_range": 1} if val.min() < 0 else {}
+    numbers = of_range | {
         "epochs": measures.count,
         "rise_error": measures.rise_error,
         "end_rise": measures.end_rise,

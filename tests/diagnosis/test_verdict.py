@@ -68,6 +68,14 @@ def test_the_paragraph_says_what_the_probability_is_of():
     assert "That it does not overfit is right with" in healthy
 
 
+def test_a_rise_of_losses_below_zero_is_said_to_be_of_their_range():
+    # From 2.0 down to 0.5 and up to 0.7 is a rise of 0.2 of 1.5.
+    below = diagnose(TRAIN - 3, VAL - 3)
+    assert below.relative_rise == pytest.approx(0.2 / 1.5, abs=0.01)
+    assert "ends 13% of its range higher" in below.explain()
+    assert "range" not in OVERFITTING.explain()
+
+
 def test_one_line():
     verdict = Verdict(
         status="overfitting",
