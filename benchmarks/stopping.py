@@ -122,7 +122,9 @@ def main():
             peer, epochs = row[chosen].mean(0)
             mine = interpolated(ours[:, chosen].mean(1), epochs)
             ratios.append(mine / peer if peer else np.nan)
-        low, high = np.quantile(ratios, [0.05, 0.95])
+        # Where the peer had no regret, or no patience saves as much, is none.
+        known = [ratio for ratio in ratios if np.isfinite(ratio)] or [np.nan]
+        low, high = np.quantile(known, [0.05, 0.95])
         ratio = at_equal / regret if regret else np.nan
         print(
             f"| {patience} | {saved:.1f} | {regret:.4f} | {at_equal:.4f} "

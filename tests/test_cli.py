@@ -4,6 +4,7 @@ import contextlib
 import importlib.metadata
 import io
 import re
+import runpy
 import sys
 
 import pytest
@@ -130,3 +131,11 @@ def test_table_has_mean_spread_and_most_common_verdict():
     cells = ["some", "0.600 (0.100)", "0.400 (0.100)", "92.0 (1.0) %"]
     cells += ["0.200 (0.173)", "overfitting (2 of 3)"]
     assert re.split(r"  +", last) == cells
+
+
+def test_the_package_runs_as_a_module(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["kreg", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("kreg", run_name="__main__")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("kreg ")

@@ -12,9 +12,10 @@ from kreg._validation import check_layer
 from kreg.callbacks import _penalties
 from kreg.callbacks._best_weights import BestWeights
 from kreg.callbacks._journal import Journal
-from kreg.callbacks._probe import Probe
+from kreg.callbacks._overdue_stop import OverdueStop
+from kreg.callbacks._probe import Probe, make_probe
 from kreg.callbacks._reactions import Reactions, StoppedBecause
-from kreg.callbacks._record import Record
+from kreg.callbacks._record import Record, val_loss_of
 from kreg.callbacks._validation_tap import ValidationTap
 from kreg.diagnosis import Verdict
 
@@ -58,11 +59,11 @@ class OverfitMonitor(keras.callbacks.Callback):
 
     - `"warn"` warns when the run becomes one that overfits, once a `fit`;
     - a function is called with the verdict each time it becomes that;
-    - `"stop"` ends the training when it overfits or no better epoch is to be
-      expected; `monitor.stopped_because` says which;
+    - `"stop"` ends the training when it overfits, diverged, or no better epoch
+      is to be expected; `monitor.stopped_because` says which;
     - `"restore_best"` gives the model, when `fit` ends stopped or with the
-      verdict that it overfits, the weights of the epoch with the lowest
-      validation loss; `monitor.restored_epoch` says which.
+      verdict that it overfits or diverged, the weights of the epoch with the
+      lowest validation loss; `monitor.restored_epoch` says which.
 
     Args:
         train_data: Optional tuple `(x, y)` or `(x, y, sample_weight)` of
@@ -113,9 +114,7 @@ class OverfitMonitor(keras.callbacks.Callback):
         record: Any = None,
     ):
         super().__init__()
-        self._probe = (
-            None if train_data is None else Probe(train_data, probe_size, seed)
-        )
+        self._probe = make_probe(train_data, probe_size, seed)
         self._reactions = Reactions(on_overfit, patience)
         self._best = BestWeights(best_weights)
         self._journal = None if record is None else Journal(record)
@@ -128,6 +127,7 @@ class OverfitMonitor(keras.callbacks.Callback):
     def _start_record(self) -> None:
         self._record = Record()
         self._tap = ValidationTap()
+        self._overdue_stop = OverdueStop()
         self._is_copy = False
         self._strengths: dict[str, float] = {}
         self._epoch_of_fit: int | None = None
@@ -202,7 +202,7 @@ class OverfitMonitor(keras.callbacks.Callback):
             self._epoch_of_fit = epoch
             self._go_on_from(epoch)
         self._validated_penalty = None
-        if self._taps:
+        if self._taps and not self._overdue_stop:
             self._tap.install(self.model)
 
     def on_test_end(self, logs: Any = None) -> None:
@@ -211,6 +211,8 @@ class OverfitMonitor(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Measures the losses without penalties, and adds them to `logs`."""
+        if self._overdue_stop:
+            return
         logs = {} if logs is None else logs
         model = self.model  # on JAX, this also brings the weights up to date
         validated = self._validated_penalty is not None
@@ -220,7 +222,7 @@ class OverfitMonitor(keras.callbacks.Callback):
         added = penalty + _penalties.current(self._layers)
         logs["penalty"] = added + _penalties.current(self._optimizers)
         if validated:
-            val_loss = _val_loss(logs) - penalty
+            val_loss = val_loss_of(logs) - penalty
             logs["val_data_loss"] = val_loss - self._activity(self._tap)
         self._tap.remove(model)
         if self._probe is not None:
@@ -247,6 +249,9 @@ class OverfitMonitor(keras.callbacks.Callback):
     def on_train_end(self, logs: Any = None) -> None:
         """Restores the best weights; raises if no epoch had validation."""
         self._strengths = self._read_strengths()
+        if self._journal and self._epoch_of_fit is None:  # no epoch was left
+            self._go_on_from(self.params["epochs"])
+        self._overdue_stop.end(self.model)
         if "restore_best" in self._reactions and self._best.epoch is not None:
             self._restore_best()
         if self._is_copy:  # kept after its trial, but not the trial's model
@@ -271,10 +276,13 @@ class OverfitMonitor(keras.callbacks.Callback):
         if self._record.has_validation:
             waited = self._record.epochs_since_best
             self._reactions.resume(waited, lambda: self.verdict)
+            if found and self._reactions.should_have_stopped(epoch - 1):
+                self._overdue_stop.begin(self.model)
 
     def _restore_best(self) -> None:
         best, last = self._best.epoch, self.history["epoch"][-1]
-        is_wanted = self.stopped_because or self.verdict.overfitting
+        went_wrong = self.verdict.status in ("overfitting", "diverged")
+        is_wanted = self.stopped_because or went_wrong
         if is_wanted and best != last:
             self._best.restore(self.model)
             self.restored_epoch = best
@@ -289,12 +297,3 @@ class OverfitMonitor(keras.callbacks.Callback):
             return self._strengths
         found = strengths(self.model)
         return {path: s.last_known for path, s in found.items()}
-
-
-def _val_loss(logs: dict[str, float]) -> float:
-    if "val_loss" not in logs:
-        raise RuntimeError(
-            "OverfitMonitor needs `val_loss` in the logs of an epoch with "
-            f"validation. Available metrics are: {sorted(logs)}"
-        )
-    return logs["val_loss"]

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kreg._validation import check_count, fail
+from kreg._validation import check_count, check_whole, fail
 from kreg.callbacks import _batches
 
 # One batch of the forward pass over the probe: large enough to be quick, small
@@ -17,6 +17,12 @@ _EXPECTED = (
     "a tuple (x, y) or (x, y, sample_weight) of arrays with equally many "
     "rows, or a dataset that yields such batches"
 )
+
+
+def make_probe(data: Any, size: Any, seed: Any) -> "Probe | None":
+    """Returns a `Probe`, or `None` without data; checks all arguments."""
+    size, seed = check_count(size, "probe_size"), check_whole(seed, "seed")
+    return None if data is None else Probe(data, size, seed)
 
 
 class Probe:
@@ -34,7 +40,6 @@ class Probe:
     """
 
     def __init__(self, data: Any, size: int, seed: int):
-        size = check_count(size, "probe_size")
         if _batches.is_arrays(data):
             _check_arrays(data)
             batches: Iterable[Any] = _batches.cut(

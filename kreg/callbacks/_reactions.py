@@ -22,7 +22,7 @@ class StoppedBecause:
     """Why, and when, the monitor ended a run.
 
     Attributes:
-        reason: String, `"overfitting"` or `"no improvement"`.
+        reason: String, `"overfitting"`, `"diverged"` or `"no improvement"`.
         epoch: Integer, the last epoch that was trained, counted from 0.
         best_epoch: Integer, the epoch whose model to keep.
         onset_epoch: Integer, since when the run overfits, or `None`.
@@ -67,6 +67,7 @@ class Reactions:
         """Forgets the last `fit`."""
         self._has_warned = False
         self._overfits = False
+        self._resumed_with: Verdict | None = None
         self.stopped_because: StoppedBecause | None = None
 
     def resume(self, waited: int, judge: Callable[[], Verdict]) -> None:
@@ -74,6 +75,18 @@ class Reactions:
         verdict = self._verdict(waited, judge)
         self._overfits = verdict is not None and verdict.overfitting
         self._has_warned = self._overfits
+        self._resumed_with = verdict
+
+    def should_have_stopped(self, epoch: int) -> bool:
+        """Whether `fit` resumes although it was to end.
+
+        Args:
+            epoch: Integer, the last epoch that was recorded.
+        """
+        if "stop" not in self or self._resumed_with is None:
+            return False
+        self._note_stop(self._resumed_with, epoch)
+        return True
 
     def react(
         self, waited: int, judge: Callable[[], Verdict], model: Any, epoch: int
@@ -116,7 +129,11 @@ class Reactions:
 
     def _stop(self, verdict: Verdict, model: Any, epoch: int) -> None:
         model.stop_training = True
-        reason = "overfitting" if verdict.overfitting else "no improvement"
+        self._note_stop(verdict, epoch)
+
+    def _note_stop(self, verdict: Verdict, epoch: int) -> None:
+        is_told = verdict.status in ("overfitting", "diverged")
+        reason = verdict.status if is_told else "no improvement"
         self.stopped_because = StoppedBecause(
             reason=reason,
             epoch=epoch,

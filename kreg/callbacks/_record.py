@@ -46,10 +46,17 @@ class Record:
 
     @property
     def epochs_since_best(self) -> int:
-        """How many validations came after the lowest validation loss."""
-        losses = self.history["val_data_loss"]
-        finite = [loss for loss in losses if math.isfinite(loss)]
-        return len(finite) - 1 - finite.index(min(finite)) if finite else 0
+        """How many validations came after the lowest validation loss.
+
+        Those that gave no number count: waiting for one is waiting, too.
+        """
+        columns = self.history["epoch"], self.history["val_data_loss"]
+        losses = [
+            math.inf if epoch in self.diverged else loss
+            for epoch, loss in zip(*columns, strict=True)
+            if epoch in self.diverged or math.isfinite(loss)
+        ]
+        return len(losses) - 1 - losses.index(min(losses)) if losses else 0
 
     @property
     def has_validation(self) -> bool:
@@ -73,3 +80,13 @@ class Record:
             probe_loss=None if all(map(math.isnan, probe)) else probe,
             strengths=dict(strengths),
         )
+
+
+def val_loss_of(logs: Mapping[str, float]) -> float:
+    """Returns the validation loss in the logs of an epoch that had one."""
+    if "val_loss" not in logs:
+        raise RuntimeError(
+            "OverfitMonitor needs `val_loss` in the logs of an epoch with "
+            f"validation. Available metrics are: {sorted(logs)}"
+        )
+    return logs["val_loss"]

@@ -60,7 +60,8 @@ def worth_of_wait(waited: int, verdict: Verdict) -> float:
     with `score` (at least 0), `noise` and `fall` (at most `FALL_SCALE` in
     size) from the evidence of the verdict: a patience that is longer early in
     a run, in noise and while the curve falls, and shorter the more the run
-    overfits.
+    overfits. Of a loss that is no number any more there is none, and it is
+    `UNIT * waited`.
 
     Args:
         waited: Integer >= 0, validations since the lowest loss.
@@ -72,6 +73,8 @@ def worth_of_wait(waited: int, verdict: Verdict) -> float:
     if verdict.status == "too short to tell":
         return 0.0
     evidence = verdict.evidence
+    if "score" not in evidence:  # the loss is no number any more
+        return UNIT * waited
     early = math.sqrt(min(evidence["epochs"] / EARLY, 1.0))
     score = min(max(evidence.get("score", 0.0), 0.0), LARGEST_SCORE)
     noise = min(evidence.get("noise", 0.0), MOST_NOISE)

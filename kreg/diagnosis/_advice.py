@@ -1,6 +1,7 @@
 """What to change, in which direction, by how much, and why."""
 
 import fnmatch
+import math
 from collections.abc import Mapping
 
 from kreg.diagnosis._measures import Measures
@@ -27,6 +28,15 @@ FACTOR = 3.0
 # More noise than this rarely helps: rates go half way to it.
 HIGH_RATE = 0.6
 
+# What is far below the penalty to begin with, or a rate this low, holds no
+# network back.
+UNFELT = 0.1
+LOW_RATE = 0.1
+
+# A validation loss above twice the training loss: what is learned no longer
+# carries over, even where nothing gets worse.
+WIDE_GAP = math.log(2)
+
 STOP = Advice(
     "EarlyStopping with restored best weights",
     "",
@@ -43,6 +53,13 @@ LARGER = Advice(
 )
 MORE_EPOCHS = Advice(
     "more epochs", "", "none", None, "The validation loss is still falling."
+)
+FINER = Advice(
+    "learning rate x0.3",
+    "",
+    "none",
+    None,
+    "Smaller steps often find a lower loss where larger ones no longer do.",
 )
 LONGER = Advice("more epochs", "", "none", None, "There are too few to judge.")
 SLOWER = Advice(
@@ -93,10 +110,25 @@ def advise(
         if noise.apply(strengths) and not penalty.apply(strengths):
             return (noise, penalty, STOP)
         return (penalty, noise, STOP)
+    if status == "plateau" and measures is not None:
+        if measures.gap_ratio > WIDE_GAP:
+            return (_more_penalty(strengths, measures, known), FINER)
+        return (FINER,)
     if status == "underfitting":
+        felt = UNFELT * _end(measures) if measures else 0.0
         lowered = (
-            _less(strengths, PENALTIES, 0.1, "A penalty may hold it back."),
-            _less(strengths, RATES, 0.5, "Noise may drown the signal."),
+            _less(
+                strengths,
+                {p: share * felt for p, share in PENALTIES.items()},
+                0.1,
+                "A penalty may hold it back.",
+            ),
+            _less(
+                strengths,
+                dict.fromkeys(RATES, LOW_RATE),
+                0.5,
+                "Noise may drown the signal.",
+            ),
         )
         return (*filter(None, lowered), LARGER)
     return WITHOUT_STRENGTH.get(status, ())
@@ -111,12 +143,16 @@ def _more_penalty(strengths, measures, known):
             f"{PENALTIES[pattern]:.1%} of the validation loss."
         )
         return Advice(f"L2 x{FACTOR:g}", pattern, "up", FACTOR, why)
-    end = max(measures.level, 0.0) * (1 + measures.rise)
-    least = float(f"{PENALTIES[pattern] * end:.1g}")
+    least = float(f"{PENALTIES[pattern] * _end(measures):.1g}")
     target = max(value * FACTOR, least)
     if path is None:
         return Advice(f"L2 {least:.0e}", pattern, "up", None, why, least)
     return _raise(pattern, path, value, target, why, least)
+
+
+def _end(measures):
+    """The validation loss at the end, in its unit; 0 if it is negative."""
+    return max(measures.level, 0.0) * (1 + measures.rise)
 
 
 def _more_noise(strengths):
@@ -139,11 +175,13 @@ def _raise(pattern, path, value, target, why, least):
 
 
 def _less(strengths, patterns, factor, why):
-    pattern, path, value = _strongest(strengths, patterns)
-    if not value > 0:
-        return None
-    text = f"{path} {value:.2g} -> {value * factor:.2g}"
-    return Advice(text, pattern, "down", factor, why)
+    """Advice to lower the first kind of strength that lies above its floor."""
+    for pattern, floor in patterns.items():
+        _, path, value = _strongest(strengths, (pattern,))
+        if value > floor:
+            text = f"{path} {value:.2g} -> {value * factor:.2g}"
+            return Advice(text, pattern, "down", factor, why)
+    return None
 
 
 def _strongest(strengths, patterns):

@@ -7,9 +7,10 @@ import numpy as np
 
 from kreg.diagnosis import _constants as constants
 from kreg.diagnosis._advice import advise
+from kreg.diagnosis._chance import is_chance
 from kreg.diagnosis._confidence import confidence, score
-from kreg.diagnosis._measures import Measures, measure
-from kreg.diagnosis._series import as_epochs, as_series
+from kreg.diagnosis._measures import Measures, best_of, measure
+from kreg.diagnosis._series import as_epochs, as_series, as_strengths
 from kreg.diagnosis._verdict import Verdict
 
 Floats = Sequence[float | None] | np.ndarray
@@ -45,7 +46,8 @@ def diagnose(
             loss above its best epoch's. Defaults to `None`.
         val_rise_se: Sequence of floats, the standard error of `val_rise`.
             Defaults to `None`.
-        strengths: Dict of path to current value; makes the advice concrete.
+        strengths: Dict of path to current value, or what
+            `kreg.strengths(model)` returns; makes the advice concrete.
             Defaults to `None`.
 
     Returns:
@@ -53,7 +55,7 @@ def diagnose(
 
     Raises:
         ValueError: If a sequence is not of numbers or has another length than
-            `val_loss`.
+            `val_loss`, or a strength is no finite number >= 0.
 
     Example:
     >>> from kreg.diagnosis import diagnose
@@ -78,6 +80,7 @@ def diagnose(
         for name, value in given.items()
     }
     epochs = as_epochs(epochs, val.size)
+    known = as_strengths(strengths)
     train = series["train_loss"]
     probe = train if probe_loss is None else series["probe_loss"]
     observed = np.flatnonzero(np.isfinite(val))
@@ -96,8 +99,8 @@ def diagnose(
         gap=_round(measures.gap) if np.isfinite(measures.gap) else None,
         relative_rise=round(float(measures.rise), 6),
         confidence=confidence(measures, overfitting),
-        evidence=_evidence(measures),
-        advice=advise(status, measures, strengths),
+        evidence=_evidence(measures, val[observed]),
+        advice=advise(status, measures, known),
     )
 
 
@@ -130,13 +133,17 @@ def decide(measures: Measures) -> str:
         m.rise_error > constants.NOISE_LIMIT
         and m.rise < constants.RISE_ERRORS * m.rise_error
     )
-    if score(m) > 0 and not excused and not drowned:
+    looks_worse = score(m) > 0 and not excused
+    drowned |= looks_worse and is_chance(m)
+    if looks_worse and not drowned:
         if m.given_back > constants.DIVERGED_SHARE:
             return "diverged"
         return "overfitting"
+    if m.growth > constants.DIVERGED_GROWTH:
+        return "diverged"
     if falling and m.rise < constants.RISE_FLOOR or descends_again:
         return "still improving"
-    if m.rise_error > constants.NOISE_LIMIT:
+    if m.rise_error > constants.NOISE_LIMIT or drowned:
         return "noise too large to tell"
     if max(m.val_gain, np.nan_to_num(m.train_gain)) < constants.GAIN_FLOOR:
         return "underfitting"
@@ -171,7 +178,7 @@ def _blown_up(val, epochs):
 def _too_short(val, observed, epochs):
     best = None
     if observed.size:
-        best = epochs[observed[np.argmin(val[observed])]]
+        best = epochs[observed[best_of(val[observed])]]
     return Verdict(
         status="too short to tell",
         overfitting=False,
@@ -185,8 +192,10 @@ def _too_short(val, observed, epochs):
     )
 
 
-def _evidence(measures):
-    numbers = {
+def _evidence(measures, val):
+    # Where levels mean nothing, rises are shares of how far the loss ranged.
+    of_range = {"rise_of_range": 1} if val.min() < 0 else {}
+    numbers = of_range | {
         "epochs": measures.count,
         "rise_error": measures.rise_error,
         "end_rise": measures.end_rise,

@@ -25,9 +25,10 @@ def explain(verdict: Verdict) -> str:
             f"The best validation loss was at epoch {verdict.best_epoch}."
         )
     if verdict.onset_epoch is not None:
+        of = " of its range" if "rise_of_range" in verdict.evidence else ""
         sentences.append(
             f"From epoch {verdict.onset_epoch} on it stays above that and "
-            f"ends {verdict.relative_rise:.0%} higher."
+            f"ends {verdict.relative_rise:.0%}{of} higher."
         )
     if verdict.gap is not None:
         sentences.append(

@@ -13,7 +13,9 @@ from kreg.diagnosis._smoothing import (
     rank_correlation,
     slope,
     smooth,
+    trend,
 )
+from kreg.diagnosis._undone import hump, recovers
 
 # In units of the median loss; below this only rounding is left.
 SMALLEST_LEVEL = 1e-9
@@ -39,6 +41,9 @@ class Measures:
         agreement: Rank correlation of training and validation loss once the
             first fall is over: 1 if they move alike, -1 if they part.
         noise: Standard deviation between epochs, in units of `scale`.
+        trend: Standard errors by which the ranks of the loss grow with the
+            epoch, once the first fall is over or after the best epoch,
+            whichever is more.
         fall: How far the curve falls over its last quarter, in `scale`.
         fall_error: Standard error of `fall`.
         late_gain: How far the second half of the run lowered the loss.
@@ -46,6 +51,8 @@ class Measures:
         train_gain: Fall of the training loss, relative to its first level.
         given_back: Where the training loss ends between its lowest level (0)
             and its highest (1).
+        growth: The training loss at the end over the first, or NaN where that
+            is not positive.
         train_rise: How far the training loss ends above where it was at the
             best epoch, as a share of its range, or NaN.
         recovers: Whether the run has come back from a rise as high and as
@@ -69,12 +76,14 @@ class Measures:
     rise_error: float
     agreement: float
     noise: float
+    trend: float
     fall: float
     fall_error: float
     late_gain: float
     val_gain: float
     train_gain: float
     given_back: float
+    growth: float
     train_rise: float
     recovers: bool
     hump: float
@@ -104,15 +113,13 @@ def measure(
     unit = _unit(val)
     val, train = _in_units(val, unit), _in_units(train, unit)
     filtered, curve = median_of_three(val), smooth(val)
-    lowest = int(np.argmin(curve.values))
+    lowest, best = _lowest_and_best(val, curve)
     between = noise(val[val.size // 2 :] if val.size >= 16 else val)
     level = _best_level(filtered, curve.values, between)
-    window = slice(curve.begin[lowest], curve.end[lowest] + 1)
-    best = int(window.start + np.argmin(val[window]))
     tail = max(constants.MIN_TAIL, round(constants.TAIL_FRACTION * val.size))
     scale = _scale(val, level)
     final = _final_level(val, filtered, scale)
-    lowest_tenth = lowest_mean(filtered, _last_tenth(val.size))
+    lowest_tenth = lowest_mean(filtered, last_tenth(val.size))
     width = int(curve.end[lowest] - curve.begin[lowest])
     change, change_error = slope(filtered[-max(5, val.size // 4) :])
     half = float(np.median(val[: (val.size + 1) // 2][-tail:]))
@@ -128,15 +135,17 @@ def measure(
         rise_error=between * np.sqrt(1 / width + 1 / tail) / scale,
         agreement=_agreement(val, train),
         noise=between / scale,
+        trend=max(trend(_later(val)), trend(val[best + 1 :])),
         fall=-change / scale,
         fall_error=change_error / scale,
         late_gain=(half - final) / scale,
         val_gain=(float(val[0]) - level) / scale,
         train_gain=train_gain,
         given_back=given_back,
+        growth=_growth(known),
         train_rise=_train_rise(train, best, tail),
-        recovers=_recovers(filtered, float(curve.values.min()), tail),
-        hump=_hump(curve.values, scale),
+        recovers=recovers(filtered, float(curve.values.min()), tail),
+        hump=hump(curve.values, scale),
         at_minimum=bool(val[-1] <= val.min()),
         gap=round(_gap(val, train, tail), 9) * unit,
         gap_ratio=_gap_ratio(val, train),
@@ -162,6 +171,27 @@ def _best_level(filtered, smoothed, between):
     return min(float(smoothed.min()), lowest + constants.LOWEST_LUCK * luck)
 
 
+def best_of(val: np.ndarray) -> int:
+    """Returns the position of the best epoch, as `measure` does.
+
+    Args:
+        val: Array of finite floats.
+    """
+    if val.size < 3:
+        return int(np.argmin(val))
+    val = _in_units(val, _unit(val))
+    return _lowest_and_best(val, smooth(val))[1]
+
+
+def _lowest_and_best(val, curve):
+    lowest = int(np.argmin(curve.values))
+    begin, end = curve.begin[lowest], curve.end[lowest] + 1
+    # Windows grow in steps, so the last may stop short of the last epoch.
+    if lowest == curve.values.size - 1 and val[-1] < val[-2] < val[:-2].min():
+        end = val.size
+    return lowest, int(begin + np.argmin(val[begin:end]))
+
+
 def _final_level(val, filtered, scale):
     """The last value, held near the mean of the last few against spikes."""
     mean, limit = _end_mean(val, filtered), constants.LAST_LIMIT * scale
@@ -170,22 +200,25 @@ def _final_level(val, filtered, scale):
 
 def _end_mean(val, filtered):
     """The mean of the last tenth, in which a spike counts for nothing."""
-    last = _last_tenth(val.size)
+    last = last_tenth(val.size)
     return float(np.append(filtered[-last:-1], np.median(val[-3:])).mean())
 
 
-def _last_tenth(count):
+def last_tenth(count):
     return max(constants.MIN_TAIL, round(constants.END_FRACTION * count))
 
 
 def _agreement(val, train):
     """Without a training curve the epochs stand in for one that falls."""
-    later = slice(val.size // constants.FIRST_FALL, None)
-    val, train = val[later], train[later]
+    val, train = _later(val), _later(train)
     known = np.isfinite(train)
     if known.sum() < constants.MIN_TAIL:
         return rank_correlation(val, -np.arange(val.size))
     return rank_correlation(val[known], train[known])
+
+
+def _later(values):
+    return values[values.size // constants.FIRST_FALL :]
 
 
 def _scale(val, level):
@@ -218,6 +251,12 @@ def _training(train, tail):
     return (first - lowest) / (abs(first) or 1.0), given_back
 
 
+def _growth(train):
+    if not train.size or train[0] <= 0:
+        return np.nan
+    return float(np.median(train[-3:])) / float(train[0])
+
+
 def _train_rise(train, best, tail):
     here = train[max(best - 1, 0) : best + 2]
     end = train[-tail:]
@@ -226,25 +265,6 @@ def _train_rise(train, best, tail):
     if not here.size or not end.size or np.ptp(known) == 0:
         return np.nan
     return float(end.mean() - here.mean()) / float(np.ptp(known))
-
-
-def _recovers(filtered, level, tail):
-    """Looks for an earlier stay above half the present rise that ended."""
-    final = float(filtered[-tail:].mean())
-    width = max(3, round(constants.RECOVERY_WIDTH * filtered.size))
-    width = min(width, 2 * constants.MAX_HALF_WINDOW + 1)
-    values = np.convolve(filtered, np.full(width, 1 / width), "valid")
-    above = values > (level + final) / 2
-    edges = np.flatnonzero(np.diff(above))
-    if edges.size < 2:
-        return False
-    if not above[-1]:
-        return True
-    lengths = np.diff(edges)
-    # Stays above and below alternate, and the present one is above.
-    earlier = lengths[-2::-2]
-    present = values.size - 1 - edges[-1]
-    return bool((earlier >= constants.RECOVERY_SHARE * present).any())
 
 
 def _gap(val, train, tail):
@@ -259,33 +279,11 @@ def _gap_ratio(val, train):
         return np.nan
     # A training loss of next to nothing is no smaller than this.
     least = constants.GAP_FLOOR * abs(float(train[known[0]]))
-    here = known[-_last_tenth(known.size) :]
+    here = known[-last_tenth(known.size) :]
     above, below = val[here].mean() + least, train[here].mean() + least
     if min(above, below) <= 0:
         return np.nan
     return float(np.log(above) - np.log(below))
-
-
-def _hump(values, scale):
-    """Finds epoch-wise double descent: down, up for long, and down again."""
-    peak = _highest_after_fall(values)
-    if peak is None:
-        return 0.0
-    valley = float(values[:peak].min())
-    height = float(values[peak]) - valley
-    after = float(values[peak:].min())
-    crossings = np.diff(values > valley + height / 2)
-    # Down, up, down: the first descent may start below the half height.
-    if height < constants.HUMP_FLOOR * scale or crossings.sum() > 3:
-        return 0.0
-    return (float(values[peak]) - after) / height
-
-
-def _highest_after_fall(values):
-    """Position of the highest rise above the lowest value before it."""
-    rises = values - np.minimum.accumulate(values)
-    peak = int(np.argmax(rises))
-    return peak if rises[peak] > 0 else None
 
 
 def _paired(paired, scale, tail):

@@ -1,5 +1,6 @@
 """Turns what the caller passed into float arrays, or says what is wrong."""
 
+import math
 import numbers
 from typing import Any
 
@@ -57,6 +58,33 @@ def as_epochs(value: Any, length: int) -> list[int]:
     return [int(epoch) for epoch in array]
 
 
+def as_strengths(value: Any) -> dict[str, float] | None:
+    """Returns the strengths as floats, or `None` where none are known.
+
+    Args:
+        value: Mapping of path to finite number >= 0 (what `float` takes, a
+            `kreg.Strength` among it), or `None`.
+
+    Returns:
+        Dict of path to float, or `None`.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    if value is None:
+        return None
+    try:
+        found = {path: _to_strength(item) for path, item in value.items()}
+        if all(isinstance(path, str) for path in found):
+            return found
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        pass
+    raise ValueError(
+        "Invalid value for argument `strengths`. Expected a mapping of path "
+        f"to finite float >= 0. Received: strengths={shorten(value)}"
+    )
+
+
 def shorten(value: Any, limit: int = 80) -> str:
     """Returns `repr(value)` cut to at most `limit` characters."""
     text = repr(value)
@@ -86,6 +114,14 @@ def _to_float(item):
     if isinstance(item, numbers.Real) and not isinstance(item, bool):
         return float(item)
     raise TypeError(item)
+
+
+def _to_strength(item):
+    number = float(item)
+    # Texts and flags are numbers to `float`, too.
+    if isinstance(item, (str, bytes, bool)) or not 0 <= number < math.inf:
+        raise ValueError(item)
+    return number
 
 
 def _bad_series(value, name):

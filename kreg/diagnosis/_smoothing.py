@@ -96,15 +96,28 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
     """
     if one.size < 3:
         return 0.0
-    a, b = (
-        ranks - ranks.mean()
-        for ranks in (
-            np.unique(values, return_inverse=True)[1].astype(float)
-            for values in (one, other)
-        )
-    )
+    a, b = (ranks - ranks.mean() for ranks in map(_ranks, (one, other)))
     spread = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / spread if spread > 0 else 0.0
+
+
+def _ranks(values):
+    # As in `smooth`: what differs by rounding alone depends on the unit.
+    sizes = values / (np.abs(values).max() or 1.0)
+    return np.unique(sizes.round(12), return_inverse=True)[1].astype(float)
+
+
+def trend(values: np.ndarray) -> float:
+    """Returns how far the ranks of `values` grow, in standard errors.
+
+    Args:
+        values: Array of finite floats.
+
+    Returns:
+        Float; of independent values a standard normal one, nearly.
+    """
+    order = np.arange(values.size)
+    return rank_correlation(values, order) * np.sqrt(max(values.size - 1, 1))
 
 
 def slope(values: np.ndarray) -> tuple[float, float]:

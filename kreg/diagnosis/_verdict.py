@@ -83,7 +83,8 @@ class Verdict:
         gap: Validation loss minus training loss at the end (the probe's if
             there is one), or `None`.
         relative_rise: How far the validation loss at the end lies above its
-            best level, relative to that level, or `None`.
+            best level, relative to that level (where losses are not
+            positive, to how far the loss ranged), or `None`.
         confidence: Probability in [0, 1] that `overfitting` is right.
         evidence: Dict of the numbers the verdict rests on.
         advice: Tuple of `Advice`, the most useful first.
@@ -96,7 +97,8 @@ class Verdict:
     gap: float | None
     relative_rise: float | None
     confidence: float
-    evidence: dict
+    # A dict has no hash; the other fields tell verdicts apart well enough.
+    evidence: dict = dataclasses.field(hash=False)
     advice: tuple = ()
 
     def __str__(self) -> str:

@@ -8,6 +8,8 @@ References:
 - [Prechelt, 1998](https://doi.org/10.1007/3-540-49430-8_3), section 2.2
 """
 
+import math
+import numbers
 from collections.abc import Sequence
 
 import numpy as np
@@ -54,7 +56,9 @@ def training_progress(
     errors = _positive(train_loss, "train_loss")
     _check_count(strip, "strip")
     strips = errors[: errors.size // strip * strip].reshape(-1, strip)
-    return 1000 * (strips.mean(axis=1) / strips.min(axis=1) - 1)
+    # Divided first, so that equal errors give a progress of 0 and no less.
+    ratios = strips / strips.min(axis=1, keepdims=True)
+    return 1000 * (ratios.mean(axis=1) - 1)
 
 
 def gl(val_loss: Sequence[float], alpha: float) -> int | None:
@@ -67,6 +71,7 @@ def gl(val_loss: Sequence[float], alpha: float) -> int | None:
     Returns:
         The epoch, counted from 0, or `None`.
     """
+    _check_threshold(alpha)
     return _first(generalization_loss(val_loss) > alpha)
 
 
@@ -87,6 +92,7 @@ def pq(
     Returns:
         The epoch, counted from 0, or `None`.
     """
+    _check_threshold(alpha)
     loss = generalization_loss(val_loss)
     progress = training_progress(train_loss, strip)
     if len(train_loss) != loss.size:
@@ -144,8 +150,18 @@ def _positive(value, name):
     return errors
 
 
+def _check_threshold(alpha):
+    is_number = isinstance(alpha, numbers.Real) and not isinstance(alpha, bool)
+    if not (is_number and math.isfinite(alpha)):
+        raise ValueError(
+            "Invalid value for argument `alpha`. Expected a finite float. "
+            f"Received: alpha={alpha!r}"
+        )
+
+
 def _check_count(value, name):
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    is_count = isinstance(value, numbers.Integral) and value is not True
+    if not is_count or value < 1:
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected an integer >= 1. "
             f"Received: {name}={value!r}"

@@ -238,6 +238,32 @@ def test_a_diverged_validation_loss_is_never_the_best():
     assert epoch_of_weights(model) == monitor.restored_epoch == 3
 
 
+@pytest.mark.parametrize("begin", [2, 15])
+def test_a_loss_that_is_no_number_any_more_ends_the_run(begin):
+    losses = [*FALL[:begin], *[float("nan")] * 40]
+    monitor = Monitor(on_overfit=["stop", "restore_best"], patience=6)
+    model, epochs = fit(monitor, losses)
+    # Four waits, at one and a half each.
+    assert epochs[-1] == monitor.stopped_because.epoch == begin + 3
+    assert monitor.stopped_because.reason == "diverged"
+    assert epoch_of_weights(model) == monitor.restored_epoch == begin - 1
+
+
+def test_one_loss_that_is_no_number_is_waited_through():
+    losses = [*FALL[:10], float("nan"), float("inf"), *FALL[10:]]
+    monitor = Monitor(on_overfit="stop", patience=6)
+    _, epochs = fit(monitor, losses)
+    assert len(epochs) == len(losses)
+
+
+def test_the_best_weights_are_restored_after_divergence():
+    losses = [*FALL, *[float("inf")] * 3]
+    monitor = Monitor(on_overfit="restore_best")
+    model, epochs = fit(monitor, losses)
+    assert len(epochs) == len(losses)
+    assert epoch_of_weights(model) == monitor.restored_epoch == 14
+
+
 def test_an_interrupted_run_ends_with_the_same_verdict(tmp_path):
     def monitor(folder):
         return Monitor(
@@ -263,6 +289,42 @@ def test_an_interrupted_run_ends_with_the_same_verdict(tmp_path):
     assert resumed.verdict == whole.verdict
     assert resumed.stopped_because == whole.stopped_because
     assert epoch_of_weights(model) == epoch_of_weights(trained) == 14
+    np.testing.assert_equal(resumed.history, whole.history)
+
+
+@pytest.mark.parametrize("last", ["stopped", "final"])
+@pytest.mark.parametrize("restores", [True, False])
+def test_a_run_killed_after_its_last_epoch_ends_the_same(
+    last, restores, tmp_path
+):
+    losses = OVERFITS if last == "stopped" else OVERFITS[:24]
+
+    def monitor(folder):
+        return Monitor(
+            on_overfit=["stop", "restore_best"] if restores else "stop",
+            patience=10 if last == "stopped" else 50,
+            best_weights=tmp_path / folder / "best.weights.h5",
+            record=tmp_path / folder / "record.json",
+        )
+
+    whole = monitor("whole")
+    trained, epochs = fit(whole, losses, new_model())
+    # Kept: Keras deletes it even of a fit that an interrupt ended.
+    backup = keras.callbacks.BackupAndRestore(
+        tmp_path / "backup", delete_checkpoint=False
+    )
+    with pytest.raises(KeyboardInterrupt):
+        fit(
+            monitor("cut"), losses, new_model(),
+            after=[backup, Interrupt(epochs[-1])],
+        )  # fmt: skip
+    resumed = monitor("cut")
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    model, _ = fit(resumed, losses, new_model(), after=[backup])
+    assert resumed.verdict == whole.verdict
+    assert resumed.stopped_because == whole.stopped_because
+    assert resumed.restored_epoch == whole.restored_epoch
+    assert epoch_of_weights(model) == epoch_of_weights(trained)
     np.testing.assert_equal(resumed.history, whole.history)
 
 
@@ -367,6 +429,8 @@ def test_copies_for_a_search_keep_off_the_files(tmp_path):
         ("on_overfit", True, '"warn", "stop"'),
         ("patience", 0, "a positive integer"),
         ("patience", 2.5, "a positive integer"),
+        ("probe_size", 0, "a positive integer"),
+        ("seed", "a", "a non-negative integer"),
         ("best_weights", "best.h5", "a path ending in `.weights.h5`"),
         ("best_weights", 3, "a path ending in `.weights.h5`"),
         ("record", "record.csv", "a path ending in `.json`"),

@@ -47,6 +47,16 @@ def test_a_strength_that_changed_counts_at_once():
     assert after == pytest.approx(3 * before, rel=1e-5)
 
 
+def test_a_schedule_counts():
+    layer = layer_with(ours.L2(0.2))
+    whole, _ = small_penalties([layer.kernel])
+    strength = layer.kernel_regularizer.l2
+    strength.schedule = lambda step: keras.ops.cast(0.25, "float32")
+    strength._step = lambda: keras.ops.convert_to_tensor(3)
+    part, _ = small_penalties([layer.kernel])
+    assert part == pytest.approx(whole / 4, rel=1e-5)
+
+
 class Twice(theirs.L2):
     def __call__(self, x):
         return 2 * super().__call__(x)

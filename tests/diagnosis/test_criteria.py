@@ -80,3 +80,23 @@ def test_counts_are_checked(count):
 def test_pq_wants_equal_lengths():
     with pytest.raises(ValueError, match="as long as `val_loss`"):
         criteria.pq([1, 2], [1, 2, 3], 1)
+
+
+@pytest.mark.parametrize("error", [0.1, 0.7, 1.1, 1e-9, 3.3e7])
+@pytest.mark.parametrize("strip", range(1, 12))
+def test_a_strip_of_equal_errors_has_no_progress(error, strip):
+    assert criteria.training_progress([error] * strip, strip) == 0
+    # No loss of generalization is not above no progress.
+    assert criteria.pq([error] * strip, [1.0] * strip, 3, strip) is None
+
+
+@pytest.mark.parametrize("alpha", ["2", None, True, np.nan, np.inf])
+def test_thresholds_are_checked(alpha):
+    with pytest.raises(ValueError, match="`alpha`. Expected a finite float"):
+        criteria.gl([1, 2], alpha)
+    with pytest.raises(ValueError, match="`alpha`. Expected a finite float"):
+        criteria.pq([1, 2], [1, 2], alpha)
+
+
+def test_counts_may_be_numpys():
+    assert criteria.up([1, 2, 3], np.int64(2), np.int64(1)) == 2

@@ -222,6 +222,14 @@ TABLE = [
         None,
     ),
     (
+        "both losses growing without bound",
+        np.append(TRAIN[:30], 0.1 * np.exp(0.3 * STEPS[:30])),
+        np.append(curves.converging()[:30], 0.6 * np.exp(0.3 * STEPS[:30])),
+        "diverged",
+        (29, 30),
+        None,
+    ),
+    (
         "not a number at the end",
         np.append(TRAIN, [NAN, NAN]),
         np.append(curves.converging(), [NAN, NAN]),
@@ -270,3 +278,10 @@ def test_scripted_curves(train, val, status, best, onset):
         assert verdict.onset_epoch is None
     else:
         assert onset[0] <= verdict.onset_epoch <= onset[1]
+
+
+@pytest.mark.parametrize("epochs", range(5, 121))
+def test_the_best_epoch_of_a_loss_that_always_falls_is_the_last(epochs):
+    val = curves.converging(epochs, tau=epochs / 3)
+    verdict = diagnose(curves.training(epochs), val)
+    assert verdict.best_epoch == epochs - 1

@@ -50,3 +50,24 @@ def test_bad_epochs_are_refused(epochs):
 def test_numpy_scalars_are_numbers():
     val = [np.float32(x) for x in curves.rising()]
     assert diagnose(None, val).overfitting
+
+
+BAD_STRENGTHS = [
+    [1.0],
+    "a/l2",
+    {"a/l2": None},
+    {"a/l2": "0.1"},
+    {"a/l2": True},
+    {"a/l2": -0.1},
+    {"a/l2": float("nan")},
+    {"a/l2": float("inf")},
+    {"a/l2": 10**400},
+    {1: 0.1},
+]
+
+
+@pytest.mark.parametrize("value", BAD_STRENGTHS, ids=str)
+def test_bad_strengths_are_refused(value):
+    message = "`strengths`. Expected a mapping of path to finite float >= 0."
+    with pytest.raises(ValueError, match=message):
+        diagnose(curves.training(), curves.rising(), strengths=value)

@@ -43,6 +43,21 @@ def test_noise_is_rarely_taken_for_overfitting(share):
     assert alarms <= 15
 
 
+@pytest.mark.parametrize("epochs", [12, 20, 40, 60, 100])
+@pytest.mark.parametrize("share", [0.1, 0.2])
+def test_what_noise_does_by_chance_is_not_overfitting(epochs, share):
+    """Without the comparison with chance up to 0.7 of these alarm."""
+    train = curves.training(epochs, tau=epochs / 5)
+    verdicts = [
+        diagnose(train, curves.noisy(np.ones(epochs), share, seed))
+        for seed in range(200)
+    ]
+    assert np.mean([v.overfitting for v in verdicts]) <= 0.5
+    hidden = [v for v in verdicts if v.status == "noise too large to tell"]
+    assert hidden
+    assert max(verdict.confidence for verdict in hidden) == 0.5
+
+
 @pytest.mark.parametrize("share", [0.02, 0.05, 0.1])
 def test_a_clear_rise_is_found_in_noise(share):
     found = sum(

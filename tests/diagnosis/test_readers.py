@@ -40,6 +40,25 @@ SAME = {
         "\ufeff" + TABLE.replace("\n", "\r\n"),
     ),
     "CSV with semicolons": ("training.log", TABLE.replace(",", ";")),
+    "CSV with bars": ("a.csv", TABLE.replace(",", "|")),
+    "CSV with spaces": ("a.csv", TABLE.replace(",", " ")),
+    "CSV with decimal commas": (
+        "a.csv",
+        TABLE.replace(",", ";").replace(".", ","),
+    ),
+    "CSV with its header again": (
+        "a.csv",
+        TABLE.replace("2,0.3", "epoch,loss,val_loss\n2,0.3"),
+    ),
+    "JSON of pandas": (
+        "a.json",
+        json.dumps(
+            {
+                name: {str(i): x for i, x in enumerate(values)}
+                for name, values in COLUMNS.items()
+            }
+        ),
+    ),
     "JSON columns": ("a.json", json.dumps(COLUMNS)),
     "JSON history": ("a.json", json.dumps({"history": COLUMNS, "params": {}})),
     "JSON rows": ("a.json", json.dumps(ROWS)),
@@ -51,6 +70,10 @@ SAME = {
         csv(["Epoch", "train/loss", "Val Loss"], EPOCHS, TRAIN, VAL).replace(
             "Epoch", "epoch"
         ),
+    ),
+    "names the other way round": (
+        "a.csv",
+        csv(["epoch", "Loss/train", "Loss/test"], EPOCHS, TRAIN, VAL),
     ),
 }
 
@@ -221,6 +244,53 @@ def test_optuna_journal(tmp_path):
     text = "\n".join(map(json.dumps, lines))
     histories = read_histories(write(tmp_path / "journal.jsonl", text))
     assert histories["1"].val_loss == (1.0, 2.0, 3.0)
+
+
+def test_what_optuna_maximizes_is_no_loss(tmp_path):
+    lines = [
+        {"op_code": 0, "study_name": "accuracy", "directions": [2]},
+        {"op_code": 0, "study_name": "loss", "directions": [1]},
+    ]
+    lines += [{"op_code": 4, "study_id": study} for study in (0, 1, 0)]
+    lines += [
+        {"op_code": 7, "trial_id": t, "step": s, "intermediate_value": s + t}
+        for s in range(3)
+        for t in (0, 1, 2)
+    ]
+    path = tmp_path / "journal.log"
+    write(path, "\n".join(map(json.dumps, lines)))
+    assert list(read_histories(path)) == ["1"]
+    lines[1]["directions"] = [2]
+    write(path, "\n".join(map(json.dumps, lines)))
+    with pytest.raises(ValueError, match="whose studies maximize"):
+        read_histories(path)
+
+
+def test_losses_of_different_steps_are_brought_together(tmp_path):
+    rows = [{"epoch": step, "loss": step / 10} for step in (0, 10, 20, 30, 40)]
+    rows += [{"epoch": step, "val_loss": 5.0 - step} for step in (15, 35)]
+    rows.sort(key=lambda row: row["epoch"])
+    history = read_history(write_json(tmp_path / "a.json", rows))
+    assert history.epochs == (15, 35)
+    assert history.val_loss == (-10.0, -30.0)
+    assert history.train_loss == (0.5, 2.5)
+
+
+def test_runs_are_named_by_their_folders(tmp_path):
+    for name in ("a/version_0", "a/version_1"):
+        write(tmp_path / name / "metrics.csv", TABLE)
+    assert list(read_histories(tmp_path)) == ["a/version_0", "a/version_1"]
+    assert list(read_histories(tmp_path / "a")) == ["version_0", "version_1"]
+
+
+def test_files_of_any_name_in_a_folder(tmp_path):
+    write(tmp_path / "one.csv", TABLE)
+    write_json(tmp_path / "below" / "two.json", COLUMNS)
+    write_json(tmp_path / "config.json", {"rate": 0.5})
+    write(tmp_path / "notes.txt", "not looked at")
+    histories = read_histories(tmp_path)
+    assert set(histories) == {"one", "below/two"}
+    assert all(run.val_loss == tuple(VAL) for run in histories.values())
 
 
 def test_several_histories_have_to_be_told_apart(tmp_path):

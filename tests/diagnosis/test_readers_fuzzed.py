@@ -130,7 +130,7 @@ def test_any_csv(folder, header, table, delimiter):
 @SETTINGS
 @hypothesis.given(
     data=st.binary(max_size=60),
-    suffix=st.sampled_from([".csv", ".json", ".jsonl", ".log"]),
+    suffix=st.sampled_from([".csv", ".json", ".jsonl", ".log", ".db"]),
 )
 def test_any_bytes(folder, data, suffix):
     path = folder / f"b{suffix}"

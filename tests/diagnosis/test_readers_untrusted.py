@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kreg.diagnosis import History, read_histories, read_history
-from kreg.diagnosis._readers import _limits
+from kreg.diagnosis._readers import _folders, _limits
 
 COLUMNS = {"loss": [0.9, 0.5, 0.3, 0.2], "val_loss": [1.0, 0.7, 0.6, 0.8]}
 ROWS = [
@@ -113,7 +113,16 @@ def test_no_depth_is_too_deep(around, tmp_path):
 def test_nothing_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="No training history at"):
         read_history(tmp_path / "nothing.csv")
-    with pytest.raises(ValueError, match="neither event files nor"):
+    with pytest.raises(FileNotFoundError, match="No training history at ''"):
+        read_history("")
+    with pytest.raises(ValueError, match="holds no training history"):
+        read_history(tmp_path)
+    # Of one file that could be meant, what is wrong with it is said.
+    write(tmp_path / "a.json", "{")
+    with pytest.raises(ValueError, match=r"a\.json', which is not JSON"):
+        read_history(tmp_path)
+    write(tmp_path / "b.json", "{")
+    with pytest.raises(ValueError, match="holds no training history"):
         read_history(tmp_path)
 
 
@@ -136,6 +145,9 @@ def test_files_are_bounded_in_size_and_length(tmp_path, monkeypatch):
     path = write(tmp_path / "a.csv", TABLE)
     monkeypatch.setattr(_limits, "MAX_BYTES", len(TABLE))
     read_history(path)
+    monkeypatch.setattr(_folders, "MAX_BYTES", len(TABLE) - 1)
+    with pytest.raises(ValueError, match="larger than"):
+        read_history(tmp_path)
     monkeypatch.setattr(_limits, "MAX_BYTES", len(TABLE) - 1)
     with pytest.raises(ValueError, match="larger than"):
         read_history(path)
@@ -148,10 +160,13 @@ def test_files_are_bounded_in_size_and_length(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-def test_a_pipe_is_not_waited_for(tmp_path):
-    os.mkfifo(tmp_path / "a.csv")
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "a.jsonl", "a.log"])
+def test_a_pipe_is_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
     with pytest.raises(ValueError, match="not a regular file"):
-        read_history(tmp_path / "a.csv")
+        read_history(tmp_path / name)
+    with pytest.raises(ValueError, match="holds no training history"):
+        read_history(tmp_path)
 
 
 @pytest.mark.backends("tensorflow")  # whose extra brings TensorBoard

@@ -68,6 +68,14 @@ def test_the_paragraph_says_what_the_probability_is_of():
     assert "That it does not overfit is right with" in healthy
 
 
+def test_a_rise_of_losses_below_zero_is_said_to_be_of_their_range():
+    # From 2.0 down to 0.5 and up to 0.7 is a rise of 0.2 of 1.5.
+    below = diagnose(TRAIN - 3, VAL - 3)
+    assert below.relative_rise == pytest.approx(0.2 / 1.5, abs=0.01)
+    assert "ends 13% of its range higher" in below.explain()
+    assert "range" not in OVERFITTING.explain()
+
+
 def test_one_line():
     verdict = Verdict(
         status="overfitting",
@@ -99,6 +107,11 @@ def test_a_changed_field_is_another_verdict():
 def test_a_verdict_cannot_be_changed():
     with pytest.raises(AttributeError):
         OVERFITTING.status = "healthy"
+
+
+def test_equal_verdicts_are_one_in_a_set():
+    assert len({OVERFITTING, diagnose(TRAIN, VAL)}) == 1
+    assert len(set(EVERY_STATUS.values())) == len(EVERY_STATUS)
 
 
 def changed(**fields):
@@ -225,3 +238,49 @@ def test_underfitting_lowers_what_is_there_and_nothing_else():
         "b/rate 0.8 -> 0.4",
     ]
     assert {a.direction for a in advice[:2]} == {"down"}
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3])
+def test_what_nobody_feels_does_not_hold_a_network_back(unit):
+    flat = [unit] * 20
+    # A tenth of 0.4 % of the loss, and of 0.04 %; and one dropout in ten.
+    felt = {"a/l2": 4.1e-4 * unit, "b/rate": 0.11}
+    unfelt = {"a/l2": 3.9e-4 * unit, "b/rate": 0.1}
+    directions = [
+        [a.direction for a in diagnose(flat, flat, strengths=s).advice]
+        for s in (felt, unfelt, {"a/l1": 4.1e-5 * unit})
+    ]
+    assert directions == [["down", "down", "none"], ["none"], ["down", "none"]]
+
+
+def test_a_kind_of_penalty_that_is_zero_does_not_hide_another():
+    flat, strengths = [1.0] * 20, {"a/l2": 0.0, "a/l1": 0.1}
+    first = diagnose(flat, flat, strengths=strengths).advice[0]
+    assert first.text == "a/l1 0.1 -> 0.01"
+
+
+def test_a_plateau_is_left_by_smaller_steps():
+    val = curves.converging(tau=3.0)
+    near, far = diagnose(val, val), diagnose(TRAIN, val)
+    assert near.status == far.status == "plateau"
+    assert [a.text for a in near.advice] == ["learning rate x0.3"]
+    # Where the training loss went far below, a penalty comes first.
+    assert [a.text for a in far.advice] == ["L2 x3", "learning rate x0.3"]
+
+
+class Held:
+    """Holds a strength as `kreg.Strength` does."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __float__(self):
+        return self.value
+
+
+def test_strengths_may_be_what_holds_them():
+    values = {"a/l2": 1e-4, "b/l2": 1e-3, "c/rate": 0.2}
+    held = {path: Held(value) for path, value in values.items()}
+    assert diagnose(TRAIN, VAL, strengths=held) == diagnose(
+        TRAIN, VAL, strengths=values
+    )

@@ -186,3 +186,29 @@ def test_extreme_values_do_not_break_it(seed):
 def test_a_level_of_next_to_nothing():
     val = [1.0] * 20 + [1e-15] * 10 + [1e-14] * 10
     assert not diagnose(None, val).overfitting
+
+
+@pytest.mark.parametrize("tau", [1.0, 1.5, 2.0, 2.5])
+@pytest.mark.parametrize("floor", [0.1, 0.3, 0.7])
+def test_what_rounding_alone_tells_apart_is_equal(tau, floor):
+    """Both curves end in values that differ in their last bit."""
+    step = np.arange(60)
+    train = floor + np.exp(-step / tau)
+    val = 2 * floor + np.exp(-step / (1.3 * tau))
+    expected = diagnose(train, val).evidence["agreement"]
+    for factor in (0.96875, 1.1, 3.3, 0.7, 1e-5):
+        found = diagnose(factor * train, factor * val).evidence["agreement"]
+        assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_cut_to_too_few_epochs_keeps_the_best_one_too():
+    val = [1.05, 1.085, 1.112, 1.043, 1.104, 1.157, 1.172]
+    whole = diagnose(None, val)
+    assert (whole.overfitting, whole.onset_epoch) == (True, 2)
+    for end in (3, 4):
+        cut = diagnose(None, val[:end])
+        assert cut.status == "too short to tell"
+        assert cut.best_epoch == whole.best_epoch == 0
+    assert diagnose(None, [3.0, 2.0]).best_epoch == 1
+    assert diagnose(None, [3.0, 2.0, 1.0]).best_epoch == 2
+    assert diagnose(None, [3.0, 2.0, 1.0, 0.5]).best_epoch == 3

@@ -4,30 +4,9 @@ import os
 import pathlib
 
 from kreg.diagnosis._history import History
-from kreg.diagnosis._readers._documents import read_json, read_jsonl
-from kreg.diagnosis._readers._events import read_events
-from kreg.diagnosis._readers._limits import MAX_FILES, malformed
-from kreg.diagnosis._readers._tables import read_csv
-
-BY_SUFFIX = {
-    ".csv": lambda path: [read_csv(path)],
-    ".tsv": lambda path: [read_csv(path)],
-    ".json": read_json,
-    ".jsonl": read_jsonl,
-    ".ndjson": read_jsonl,
-    ".log": read_jsonl,
-}
-
-# The files that tools leave in a directory, the surest first.
-IN_FOLDERS = (
-    "trial.json",
-    "trainer_state.json",
-    "metrics.csv",
-    "history.json",
-    "history.csv",
-    "training.log",
-    "log.csv",
-)
+from kreg.diagnosis._readers._files import read_file
+from kreg.diagnosis._readers._folders import read_folder
+from kreg.diagnosis._readers._limits import malformed
 
 
 def read_history(path: str | os.PathLike, name: str | None = None) -> History:
@@ -35,7 +14,8 @@ def read_history(path: str | os.PathLike, name: str | None = None) -> History:
 
     Reads CSV (Keras's `CSVLogger`, Lightning's `metrics.csv`), JSON and JSONL
     (Keras's `history.history`, Hugging Face's `trainer_state.json`, Optuna's
-    exports), TensorBoard event directories and KerasTuner's trial folders.
+    exports and journals), Optuna's SQLite databases, TensorBoard event
+    directories, KerasTuner's trial folders, and directories of any of these.
     The files need not be trusted: nothing in them is executed, and their
     size, length and depth are bounded.
 
@@ -81,11 +61,11 @@ def read_histories(path: str | os.PathLike) -> dict[str, History]:
         FileNotFoundError: If there is nothing.
         ImportError: As for `read_history`.
     """
-    path = pathlib.Path(path)
-    if not path.exists():
+    if not os.path.exists(path):  # "" is no directory, as it is to `Path`
         raise FileNotFoundError(f"No training history at {os.fspath(path)!r}")
+    path = pathlib.Path(path)
     try:
-        found = _read_folder(path) if path.is_dir() else _read_file(path)
+        found = read_folder(path) if path.is_dir() else read_file(path)
     except RecursionError:  # JSON that was parsed, but is too deep to look at
         raise malformed(path, "which is nested too deeply") from None
     if not found:
@@ -97,46 +77,3 @@ def read_histories(path: str | os.PathLike) -> dict[str, History]:
             name = f"{name}-{len(histories)}"
         histories[name] = history
     return histories
-
-
-def _read_file(path):
-    if "tfevents" in path.name:
-        return read_events(path.parent, [path])
-    suffix = path.suffix.lower()
-    if suffix not in BY_SUFFIX:
-        known = ", ".join(BY_SUFFIX)
-        raise malformed(path, f"whose suffix is none of {known}")
-    if suffix == ".log":
-        # Keras's examples name a CSVLogger's file `training.log`.
-        with open(path, "rb") as file:
-            starts = file.read(1)
-        return read_jsonl(path) if starts in b"{[" else [read_csv(path)]
-    return BY_SUFFIX[suffix](path)
-
-
-def _read_folder(path):
-    for name in IN_FOLDERS:
-        if (path / name).is_file():
-            return _read_file(path / name)
-    files = _walk(path)
-    events = [file for file in files if "tfevents" in file.name]
-    if events:
-        return read_events(path, events)
-    for name in IN_FOLDERS:
-        inner = [file for file in files if file.name == name]
-        if inner:
-            return [run for file in inner for run in _read_file(file)]
-    raise malformed(
-        path, f"which holds neither event files nor any of {IN_FOLDERS}"
-    )
-
-
-def _walk(path):
-    """All files below a directory, links not followed."""
-    files = []
-    for folder, folders, names in os.walk(path):
-        folders.sort()
-        files += [pathlib.Path(folder, name) for name in sorted(names)]
-        if len(files) > MAX_FILES:
-            raise malformed(path, f"which holds more than {MAX_FILES:,} files")
-    return files

@@ -20,6 +20,13 @@ NAMES = {
         "valid_loss",
         "validation_loss",
         "dev_loss",
+        # PyTorch's own example has "Loss/train" and "Loss/test".
+        "loss_val",
+        "loss_valid",
+        "loss_validation",
+        "loss_eval",
+        "test_loss",
+        "loss_test",
     ),
     "train_loss": (
         "train_loss_epoch",
@@ -27,6 +34,8 @@ NAMES = {
         "train_loss",
         "training_loss",
         "train_loss_step",
+        "loss_train",
+        "loss_training",
     ),
     "probe_loss": ("train_data_loss", "probe_loss", "train_loss_eval"),
     "penalty": ("penalty",),
@@ -97,10 +106,11 @@ def from_rows(
     """Makes a `History` of rows of which none need hold every column.
 
     Rows of one epoch are merged: training losses are averaged, of the others
-    the last counts. Where epochs are fractions (validation every so many
-    steps) or start again from the first, each validation is an epoch of its
-    own. Where they go back to a later one the run was resumed, and what it did
-    again replaces what it had done.
+    the last counts. Where no validation is of an epoch that has a training
+    loss, it gets those since the validation before. Where epochs are fractions
+    (validation every so many steps) or start again from the first, each
+    validation is an epoch of its own. Where they go back to a later one the
+    run was resumed, and what it did again replaces what it had done.
 
     Args:
         rows: List of dicts of column name to float or `None`.
@@ -129,6 +139,8 @@ def from_rows(
             value = _number(row.get(column), column, path)
             if value is not None:
                 cells[curve].append(value)
+    if "train_loss" in found:
+        merged = _joined(merged)
     columns = {
         found[curve]: [_merge(curve, cells[curve]) for cells in merged.values()]
         for curve in found
@@ -142,6 +154,24 @@ def no_validation(names: Iterable[str], path: os.PathLike) -> ValueError:
     return malformed(
         path, f"which has no validation loss (such as `val_loss`) in {found}"
     )
+
+
+def _joined(merged):
+    """Gives each validation what was trained since the one before.
+
+    Only where none has a training loss of its own: where both losses are
+    logged every so many steps, but not after the same ones.
+    """
+    validated = [cells for cells in merged.values() if cells["val_loss"]]
+    if any(cells["train_loss"] for cells in validated):
+        return merged
+    joined, since = {}, []
+    for epoch, cells in merged.items():
+        since += cells["train_loss"]
+        if cells["val_loss"]:
+            joined[epoch] = {**cells, "train_loss": since}
+            since = []
+    return joined or merged
 
 
 def _merge(curve, values):

@@ -90,6 +90,7 @@ def from_document(
         return from_optuna(_dicts(document["trials"], path), path)
     if "trial_id" in document and isinstance(document.get("metrics"), dict):
         return from_keras_tuner(document, path)
+    document = {key: _as_list(value) for key, value in document.items()}
     if _is_columns(document):
         return [from_columns(document, path, name)]
     return _from_mapping(document, path)
@@ -97,10 +98,10 @@ def from_document(
 
 def _from_list(document, path):
     items = _dicts(document, path)
-    if any("intermediate_values" in item for item in items):
-        return from_optuna(items, path)
     if any("intermediate_value" in item for item in items):
         return from_journal(items, path)
+    if any("intermediate_values" in item for item in items):
+        return from_optuna(items, path)
     if all(_is_columns(item) for item in items):
         return [
             from_columns(item, path, item.get("name", index))
@@ -120,6 +121,14 @@ def _from_mapping(document, path):
         # Words the error by what the document does hold.
         return [from_columns(document, path)]
     return [from_columns(runs[name], path, name) for name in runs]
+
+
+def _as_list(column):
+    """The values of a column that pandas wrote: an object of row number."""
+    is_numbered = isinstance(column, dict) and list(column) == list(
+        map(str, range(len(column)))
+    )
+    return list(column.values()) if is_numbered and column else column
 
 
 def _from_zero(row):

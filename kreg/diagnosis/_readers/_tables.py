@@ -12,6 +12,8 @@ from kreg.diagnosis._readers._columns import (
 )
 from kreg.diagnosis._readers._limits import check_rows, malformed, read_text
 
+MISSING = ("", "None", "NA", "N/A", "null")
+
 
 def read_csv(path: pathlib.Path) -> History:
     """Reads one history from a CSV file with a header line.
@@ -26,12 +28,12 @@ def read_csv(path: pathlib.Path) -> History:
         ValueError: If the file is malformed.
     """
     text = read_text(path)
-    header = text.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)
+    delimiter = _delimiter(text.partition("\n")[0])
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     rows: list[dict] = []
     try:
-        names = [name.strip() for name in next(reader, [])]
+        header = next(reader, [])
+        names = [name.strip() for name in header]
         found = find_columns(names)
         if names and "val_loss" not in found:
             raise no_validation(names, path)
@@ -39,13 +41,21 @@ def read_csv(path: pathlib.Path) -> History:
         places = [(i, name) for i, name in enumerate(names) if name in wanted]
         for cells in reader:
             check_rows(len(rows), path)
-            if cells:
+            # Some tools write the header again when they go on.
+            if cells and cells != header:
+                if delimiter != ",":  # then a comma is that of a decimal
+                    cells = [cell.replace(",", ".") for cell in cells]
                 rows.append(_row(cells, places, reader.line_num, path))
     except csv.Error as error:
         raise malformed(path, f"which is not CSV: {error}") from None
     if not rows:
         raise malformed(path, "which has no rows")
     return from_rows(rows, path)
+
+
+def _delimiter(header):
+    best = max(",;\t|", key=header.count)
+    return best if best in header else " "
 
 
 def _row(cells, places, line, path):
@@ -56,7 +66,7 @@ def _row(cells, places, line, path):
 
 def _cell(text, name, line, path):
     text = text.strip()
-    if text in ("", "None", "NA"):
+    if text in MISSING:
         return None
     try:
         return float(text)

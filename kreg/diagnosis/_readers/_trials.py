@@ -1,10 +1,16 @@
 """Trials of a search: KerasTuner's folders, Optuna's exports."""
 
 import os
+from typing import Any
 
 from kreg.diagnosis._history import History
 from kreg.diagnosis._readers._columns import from_columns, from_rows
 from kreg.diagnosis._readers._limits import malformed
+
+# Optuna's numbers, read as floats: what an entry of a journal does, and the
+# direction of a study.
+CREATES_STUDY, CREATES_TRIAL = 0.0, 4.0
+MAXIMIZE = 2.0
 
 
 def from_keras_tuner(document: dict, path: os.PathLike) -> list[History]:
@@ -50,7 +56,7 @@ def from_optuna(trials: list[dict], path: os.PathLike) -> list[History]:
         List of `History`, named by the trials' numbers.
 
     Raises:
-        ValueError: If no trial reported anything or the study maximizes.
+        ValueError: If no trial reported anything.
     """
     histories = []
     for index, trial in enumerate(trials):
@@ -58,7 +64,7 @@ def from_optuna(trials: list[dict], path: os.PathLike) -> list[History]:
         if isinstance(values, dict) and values:
             steps = sorted((_step(step, path), values[step]) for step in values)
             number = trial.get("number", index)
-            histories.append(_from_steps(steps, path, _label(number)))
+            histories.append(from_steps(steps, path, _label(number)))
     if not histories:
         raise malformed(path, "in which no trial has intermediate values")
     return histories
@@ -75,21 +81,51 @@ def from_journal(lines: list[dict], path: os.PathLike) -> list[History]:
         List of `History`, named by the trials' numbers.
 
     Raises:
-        ValueError: If an entry is malformed.
+        ValueError: If an entry is malformed, or what was reported is to be
+            maximized, so that it is no loss.
     """
     trials: dict[str, dict] = {}
+    skipped = _maximized(lines)
     for line in lines:
         if "intermediate_value" in line:
             label = _label(line.get("trial_id"))
-            step = _step(line.get("step"), path)
-            trials.setdefault(label, {})[step] = line["intermediate_value"]
+            if label not in skipped:
+                step = _step(line.get("step"), path)
+                values = trials.setdefault(label, {})
+                values[step] = line["intermediate_value"]
+    if not trials:
+        raise malformed(path, "whose studies maximize what trials reported")
     return [
-        _from_steps(sorted(trials[label].items()), path, label)
+        from_steps(sorted(trials[label].items()), path, label)
         for label in trials
     ]
 
 
-def _from_steps(steps, path, name):
+def _maximized(lines):
+    """Labels of the trials of studies that maximize.
+
+    Studies and trials are numbered from 0 in the order of their entries.
+    """
+    created = {
+        code: [line for line in lines if line.get("op_code") == code]
+        for code in (CREATES_STUDY, CREATES_TRIAL)
+    }
+    studies = {
+        str(number)
+        for number, study in enumerate(created[CREATES_STUDY])
+        if study.get("directions") == [MAXIMIZE]
+    }
+    return {
+        str(number)
+        for number, trial in enumerate(created[CREATES_TRIAL])
+        if _label(trial.get("study_id")) in studies
+    }
+
+
+def from_steps(
+    steps: list[tuple[float, Any]], path: os.PathLike, name: str
+) -> History:
+    """Makes a `History` of pairs of step and reported value, in order."""
     columns = {
         "epoch": [step for step, _ in steps],
         "val_loss": [value for _, value in steps],
