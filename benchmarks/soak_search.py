@@ -5,8 +5,8 @@
 The trials are fake and take a millisecond, so that most of the time goes into
 writing state, where a kill does most harm. After each kill the project must
 open, every trial that had ended must be as it was, and none of those may have
-been run again. KerasTuner 1.4.8 could not open its project after 69 of 150
-such kills.
+been run again, nor any part of one that had paused. KerasTuner 1.4.8 could not
+open its project after 69 of 150 such kills.
 
 `--trained` kills hit a search that trains: no trial may begin an epoch that is
 before the one it was in.
@@ -27,8 +27,8 @@ import keras
 import numpy as np
 
 import kreg.tuners
-from kreg.tuners import _files, _search
-from kreg.tuners._runs import Outcome
+from kreg.tuners import _files, _search, _unreported
+from kreg.tuners._runs import Outcome, Paused
 
 SECONDS = 0.2  # at most, from the start of a search to the kill
 SECONDS_OF_TRAINING = 8.0
@@ -60,8 +60,8 @@ def build(hp):
 class FakeTrainer:
     """Trains nothing, and writes what a trainer writes."""
 
-    def __init__(self, journal):
-        self.journal = journal
+    def __init__(self, folder):
+        self.journal, self.begins = folder / "journal", folder / "begins"
 
     def can_train(self, model, callbacks, fit):
         return None
@@ -72,19 +72,28 @@ class FakeTrainer:
     def get_ready(self, runs, size, fit):
         pass
 
-    def train(self, runs, fit, folder, on_epoch_end):
-        outcomes = []
+    def train(self, runs, until, fit, folder, on_epoch_end):
+        found = []
         for run in runs:
+            assert run.paused is None or os.path.exists(run.paused.state)
             note(self.journal, run.trial_id)
+            note(self.begins, f"{run.trial_id} {run.next_epoch}")
             path = os.path.join(folder, f"{run.name}.json")
             _files.write_json(path, {"epoch": 0})
             values = run.hyperparameters.values
             loss = (values["a"] - 0.3) ** 2 + (values["b"] - 0.6) ** 2
             _files.write_json(run.weights, [loss])
-            metrics = {"loss": loss}
-            outcomes.append(Outcome({"loss": [loss]}, 0, metrics))
+            found.append(self.found(run, until, folder, loss))
             time.sleep(0.001)
-        return outcomes
+        return found
+
+    def found(self, run, until, folder, loss):
+        if run.epochs <= until:
+            return Outcome({"loss": [loss]}, 0, {"loss": loss})
+        state = _unreported.path_of_state(folder, run.name, until)
+        _files.make_folder(os.path.dirname(state))
+        _files.write_json(state, [loss])
+        return Paused(until, state, [{"loss": loss}], None, {})
 
 
 def note(path, line):
@@ -95,7 +104,7 @@ def note(path, line):
 
 
 def search(kind, folder, count, population):
-    trainer = FakeTrainer(folder / "journal")
+    trainer = FakeTrainer(folder)
     _search.trainers_of = lambda *_: [trainer]
     tuner = TUNERS[kind](
         count, directory=folder, project_name="p", population=population, seed=1
@@ -237,10 +246,20 @@ def check_whole(kind, folder, count):
             for t in trials
         }
         assert len(values) == len(trials), "a point was tried twice"
+    if (folder / "begins").exists():
+        check_goes_on(folder / "begins")
     assert not (project / "in_progress").exists()
     oracle = json.loads((project / "oracle.json").read_text())
     assert sorted(oracle["end_order"]) == sorted(t["trial_id"] for t in trials)
     return len(trials)
+
+
+def check_goes_on(begins):
+    """Checks that no trial went back behind an epoch that it paused at."""
+    last = collections.Counter()
+    for trial_id, epoch in map(str.split, begins.read_text().splitlines()):
+        assert int(epoch) >= last[trial_id], f"went back: {trial_id}"
+        last[trial_id] = int(epoch)
 
 
 def main():

@@ -25,6 +25,9 @@ class Stack:
         template: `Template`.
         rows: `Rows` of all trials.
         options: `Options`.
+
+    Attributes:
+        survivors: List of the trials that had not stopped at the end.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Stack:
         self._stopped: dict[int, Rows] = {}
         self._best: dict[int, Any] = {}
         self.has_best = False
+        self.survivors: list[int] = []
         self.engine = programs.engine(template, rows, options)
         self._host: Rows | None = None
         self._host_is_own = False
@@ -146,6 +150,7 @@ class Stack:
 
     def finish(self) -> None:
         """Takes all that is left out of the engine, which may be reused."""
+        self.survivors = self.running
         if self._stopped:
             self._copy_out(self.running)
         else:

@@ -41,6 +41,7 @@ class Trials:
     Attributes:
         template: `Template`, once `prepare` was called.
         rows: `Rows` of all trials, likewise.
+        survivors: List of the trials that nothing stopped in the last training.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Trials:
         self._rows: Rows | None = None
         self._are_first = False
         self._best: Rows | None = None
+        self.survivors: list[int] = []
 
     def prepare(self, example: Any, programs: Programs) -> None:
         """Builds and stacks the models, if that is not done yet.
@@ -174,6 +176,7 @@ class Trials:
     def take_over(self, stack: Stack) -> None:
         """Takes the state of all trials, and their best, from a stack."""
         self.rows = stack.all_rows()
+        self.survivors = stack.survivors
         if stack.has_best:
             weights, state = stack.best_of(range(self._size))
             self._best = dataclasses.replace(

@@ -15,7 +15,7 @@ from kreg.tuners import _files, _fit_arguments, _folds, _seeds
 from kreg.tuners._lenient_monitor import LenientMonitor
 from kreg.tuners._outcomes import outcome_of
 from kreg.tuners._recorder import Recorder
-from kreg.tuners._runs import Logs, Outcome, Run
+from kreg.tuners._runs import Logs, Outcome, Paused, Run
 from kreg.tuners._strengths_of import strengths_of
 
 # Dead models are cycles, and the graphs that TensorFlow holds for them large;
@@ -59,11 +59,12 @@ class OneByOne:
     def train(
         self,
         runs: Sequence[Run],
+        until: int,
         fit: Mapping[str, Any],
         folder: str,
         on_epoch_end: Callable[[int, Sequence[Logs]], None],
-    ) -> list[Outcome]:
-        """Trains the runs; see `Trainer.train`."""
+    ) -> list[Outcome | Paused]:
+        """Trains each run to its end; see `Trainer.train`."""
         return [self._try(run, fit, folder, on_epoch_end) for run in runs]
 
     def _try(

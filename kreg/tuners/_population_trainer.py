@@ -5,9 +5,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import keras
 import keras_tuner
-import numpy as np
 
 from kreg.population import NotStackable, Population, Programs
 from kreg.population._callbacks import needs_batches
@@ -16,13 +14,11 @@ from kreg.population._memory import trials_that_fit
 from kreg.population._refusal import refuse_model
 from kreg.tuners import _compiling, _files, _fit_arguments, _snapshot
 from kreg.tuners._ahead import Ahead
+from kreg.tuners._harvest import Harvest, gaps_of
+from kreg.tuners._in_parts import InParts
 from kreg.tuners._one_by_one import OneByOne, has_own_fit
-from kreg.tuners._outcomes import numbers_of, outcome_of
-from kreg.tuners._runs import Logs, Outcome, Run
-from kreg.tuners._strengths_of import strengths_of
+from kreg.tuners._runs import Logs, Outcome, Paused, Run
 from kreg.tuners._weight_files import WeightFiles
-
-_PROBE_SIZE = 1024
 
 # Arguments of `fit` that a population takes.
 _TAKEN = {
@@ -119,17 +115,18 @@ class PopulationTrainer:
     def train(
         self,
         runs: Sequence[Run],
+        until: int,
         fit: Mapping[str, Any],
         folder: str,
         on_epoch_end: Callable[[int, Sequence[Logs]], None],
-    ) -> list[Outcome]:
+    ) -> list[Outcome | Paused]:
         """Trains the runs; see `Trainer.train`."""
-        outcomes: dict[str, Outcome] = {}
+        outcomes: dict[str, Outcome | Paused] = {}
         groups = self._groups(runs, fit)
         if self._ahead.ended():  # too large where there are several groups
             self._programs.forget_larger_than(max(map(len, groups)))
         for together in groups:
-            found = self._train(together, fit, folder, on_epoch_end)
+            found = self._train(together, until, fit, folder, on_epoch_end)
             names = [run.name for run in together]
             outcomes.update(zip(names, found, strict=True))
         return [outcomes[run.name] for run in runs]
@@ -146,33 +143,35 @@ class PopulationTrainer:
     def _train(
         self,
         runs: list[Run],
+        until: int,
         fit: Mapping[str, Any],
         folder: str,
         on_epoch_end: Callable[[int, Sequence[Logs]], None],
-    ) -> list[Outcome]:
+    ) -> list[Outcome | Paused]:
         try:
-            return self._together(runs, fit, folder, on_epoch_end)
+            return self._together(runs, until, fit, folder, on_epoch_end)
         except (keras_tuner.errors.FatalError, _files.StorageError):
             raise
         except Exception as error:
             _files.refuse_storage(error, folder)
             if _is_out_of_memory(error) and len(runs) > 1:
-                return self._halves(runs, fit, folder, on_epoch_end)
+                return self._halves(runs, until, fit, folder, on_epoch_end)
             # What is wrong may be one trial's alone, or a wave's way.
             warnings.warn(
                 f"Training one by one: {_in_short(error)}", stacklevel=2
             )
         for run in runs:
             run.forget_model()
-        return self._fallback.train(runs, fit, folder, on_epoch_end)
+        return self._fallback.train(runs, until, fit, folder, on_epoch_end)
 
     def _halves(
         self,
         runs: list[Run],
+        until: int,
         fit: Mapping[str, Any],
         folder: str,
         on_epoch_end: Callable[[int, Sequence[Logs]], None],
-    ) -> list[Outcome]:
+    ) -> list[Outcome | Paused]:
         half = len(runs) // 2
         warnings.warn(
             f"Out of memory: now training {half} at once.", stacklevel=2
@@ -180,97 +179,68 @@ class PopulationTrainer:
         return [
             outcome
             for part in (runs[:half], runs[half:])
-            for outcome in self._train(part, fit, folder, on_epoch_end)
+            for outcome in self._train(part, until, fit, folder, on_epoch_end)
         ]
 
     def _together(
         self,
         runs: list[Run],
+        until: int,
         fit: Mapping[str, Any],
         folder: str,
         on_epoch_end: Callable[[int, Sequence[Logs]], None],
-    ) -> list[Outcome]:
+    ) -> list[Outcome | Paused]:
         first = runs[0]
         for run in runs:
-            if run.parent is not None:
-                _snapshot.go_on_from(run.parent, run.model)
+            _go_on(run)
         population = Population(
             [run.model for run in runs],
             seed=self._seed,
             jit_compile=_compiling.xla_for(first.model, self._steps),
             programs=self._programs,
         )
-        place = os.path.join(folder, f"{first.name}_of_{len(runs)}")
+        name = f"{first.name}_{first.next_epoch}_of_{len(runs)}"
+        place = os.path.join(folder, name)
 
         def note(number: int, of_epoch: dict[int, Any]) -> None:
             on_epoch_end(number, list(of_epoch.values()))
 
         (name,) = _names(self._objective)
         splits = [run.rows for run in runs if run.rows is not None]
-        arguments = {**fit, "verbose": 0, "epochs": first.epochs}
-        arguments["initial_epoch"] = first.initial_epoch
+        arguments = {**fit, "verbose": 0, "epochs": until}
+        arguments["initial_epoch"] = first.next_epoch
+        callbacks = [_callbacks_of(run) for run in runs]
         population.fit(
             **arguments,
-            callbacks=[run.callbacks for run in runs],
+            callbacks=callbacks,
             splits=splits or None,
             keep_best=name,
             mode=self._objective.direction,
             snapshot=place,
             on_epoch_end=note,
         )
-        gaps = self._gaps(population, fit, splits)
+        gaps = gaps_of(population, fit, splits)
+        harvest = Harvest(population, self._objective, self._weight_files, gaps)
         return [
-            self._outcome(population, index, run, gaps)
+            harvest.of(index, run, until, callbacks[index], folder)
             for index, run in enumerate(runs)
         ]
 
-    def _gaps(
-        self, population: Population, fit: Mapping[str, Any], splits: Any
-    ) -> np.ndarray | None:
-        """Returns the training losses of the best epochs, at inference."""
-        data = _fit_arguments.training_data(fit)
-        if data is None:
-            return None
-        # As many as validate: the gap is hardly more exact for more, and what
-        # is compiled for the validation data serves.
-        most = _fit_arguments.validation_size(fit) or _PROBE_SIZE
-        rows = np.arange(min(len(keras.tree.flatten(data)[0]), most))
-        if splits:  # each has rows of its own: those that all train on
-            shared = set.intersection(*(set(t.tolist()) for t, _ in splits))
-            rows = np.array(sorted(shared), int)[:_PROBE_SIZE]
-        if not len(rows):
-            return None
-        x, y, weights = keras.utils.unpack_x_y_sample_weight(
-            keras.tree.map_structure(lambda a: np.asarray(a)[rows], data)
-        )
-        return population.evaluate(x, y, weights, best=True)["data_loss"]
 
-    def _outcome(
-        self,
-        population: Population,
-        index: int,
-        run: Run,
-        gaps: np.ndarray | None,
-    ) -> Outcome:
-        logs = [numbers_of(logs) for logs in population.logs[index]]
-        if run.last is not None:
-            _snapshot.save(run.last, population.unstack(index), None)
-        model = run.model
-        if run.is_made_built:
-            population.trials.write(index, model, best=True)
-        else:  # Keras builds such a model with its optimizer, and loads both
-            model = population.unstack(index, best=True)
-        outcome = outcome_of(
-            logs, run.initial_epoch, self._objective, strengths_of(model)
-        )
-        validation = outcome.metrics.get("val_data_loss")
-        if gaps is not None and validation is not None:
-            outcome.generalization_gap = float(validation - gaps[index])
-        write = self._weight_files.write
-        _files.replace(run.weights, lambda path: write(path, model))
-        run.write_build_config(model)
-        run.release()
-        return outcome
+def _go_on(run: Run) -> None:
+    """Gives the model of a run the state that the run goes on from."""
+    if run.paused is not None:
+        _snapshot.build(run.model, run.folder)
+        _snapshot.load(run.paused.state, run.model)
+    elif run.parent is not None:
+        _snapshot.go_on_from(run.parent, run.model)
+
+
+def _callbacks_of(run: Run) -> list[InParts]:
+    """Returns the callbacks of a run, those that have begun, if they have."""
+    if run.paused is not None and run.paused.callbacks is not None:
+        return run.paused.callbacks
+    return [InParts(run.callbacks, run.epochs)] if run.callbacks else []
 
 
 def _names(objective: Any) -> list[str]:

@@ -15,6 +15,28 @@ from kreg.tuners import _files
 Logs = Mapping[str, float]
 
 
+@dataclasses.dataclass(frozen=True)
+class Paused:
+    """What there is of a run that waits for others, to go on with them.
+
+    Attributes:
+        next_epoch: Integer. The epoch to go on with.
+        state: File (`_snapshot`) of the state that it is in.
+        logs: List of the logs of its epochs so far.
+        generalization_gap: Float, at the best of these epochs, or `None`.
+        strengths: Dict of the strengths that the model then had, by path.
+        callbacks: Its callbacks, in training; `None` after a kill, when they
+            begin anew.
+    """
+
+    next_epoch: int
+    state: str
+    logs: list[dict[str, float]]
+    generalization_gap: float | None
+    strengths: dict[str, float]
+    callbacks: Any = None
+
+
 @dataclasses.dataclass(eq=False)
 class Run:
     """One training of one trial.
@@ -41,6 +63,7 @@ class Run:
         has_own_epochs: Boolean: whether the oracle has set the epochs.
         is_made_built: Boolean: whether models come out of `make_model` with
             their weights. Known once there was one.
+        paused: `Paused` if it has trained up to some epoch, or `None`.
     """
 
     trial_id: str
@@ -59,6 +82,7 @@ class Run:
     last: str | None
     has_own_epochs: bool = False
     is_made_built: bool = False
+    paused: Paused | None = None
 
     @functools.cached_property
     def model(self) -> Any:
@@ -67,10 +91,16 @@ class Run:
         self.is_made_built = model.built
         return model
 
+    @property
+    def next_epoch(self) -> int:
+        """Integer: the epoch to train next."""
+        return self.paused.next_epoch if self.paused else self.initial_epoch
+
     def release(self) -> None:
         """Lets go of the model and of what the callbacks hold of it."""
         self.forget_model()
         self.callbacks = []
+        self.paused = None
 
     def forget_model(self) -> None:
         """Lets go of the model; a new one is built when it is asked for."""
@@ -151,20 +181,24 @@ class Trainer(Protocol):
     def train(
         self,
         runs: Sequence[Run],
+        until: int,
         fit: Mapping[str, Any],
         folder: str,
         on_epoch_end: Callable[[int, Sequence[Logs]], None],
-    ) -> list[Outcome]:
-        """Trains the runs, all for the same epochs.
+    ) -> list[Outcome | Paused]:
+        """Trains the runs, all from the same epoch on.
 
         Args:
             runs: List of `Run`.
+            until: Integer. The epoch to stop before. A run that does not end
+                there may pause, or be trained to its end.
             fit: The arguments of `search` for `model.fit`, by name.
             folder: Where to keep what is needed to go on after a kill. Is
                 emptied when all trials of the wave are reported.
             on_epoch_end: To be called with the epoch and each run's logs.
 
         Returns:
-            List of an `Outcome` for each run. The weights of the best epoch
-            are in `run.weights` then.
+            List of an `Outcome` for each run that ended, and a `Paused` for
+            one that did not. The weights of the best epoch so far are in
+            `run.weights` then.
         """

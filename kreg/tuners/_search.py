@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from kreg.tuners import (
 )
 from kreg.tuners._progress import Progress
 from kreg.tuners._run_factory import RunFactory, build
-from kreg.tuners._runs import Outcome, Run, Trainer, Wave
+from kreg.tuners._runs import Outcome, Paused, Run, Trainer, Wave
 from kreg.tuners._trainers import trainers_of
 
 
@@ -48,7 +47,7 @@ class Search:
         self._trainers = trainers_of(tuner, fit, len(args))
         self._factory = RunFactory(tuner, fit, callbacks, rows)
         self._at_once = 1
-        self._unreported: dict[str, Outcome] = {}
+        self._known: dict[str, Outcome | Paused] = {}
         if not tuner.has_own_fit:  # else nothing is known before the first run
             _checks.check_space(self._oracle)
             self._look_at_a_model(callbacks)
@@ -79,17 +78,19 @@ class Search:
         oracle.verbose = 0  # one line is enough, and it is ours
         tuner.save()
         if oracle.unfinished:
-            self._unreported = _unreported.read(self._folder, oracle.trials)
+            self._known = _unreported.read(self._folder, oracle.trials)
         else:
-            self._forget_progress()
+            _unreported.forget(self._folder, {})
         progress = Progress(oracle, self._fit.get("verbose", 1) == 0)
         tuner.on_search_begin()
         asked: Wave = []
         try:
             while asked := [*asked, *self._ask(len(asked), progress)]:
-                wave, asked = _waves.first_to_end(asked)
+                room = _waves.largest_rung(oracle.trials.values())
+                wave, until = _waves.next_wave(asked, room)
                 progress.on_wave(len(wave))
-                self._run_wave(wave, progress)
+                ended = self._run_wave(wave, until, progress)
+                asked = [each for each in asked if each not in ended]
         finally:
             progress.close()
         tuner.on_search_end()
@@ -112,12 +113,19 @@ class Search:
                 if trial.status != "RUNNING":
                     break  # the oracle waits for some to end, or is done
                 self._tuner.on_trial_begin(trial)
-                wave.append((trial, self._factory.runs_of(trial)))
+                wave.append((trial, self._runs_of(trial)))
                 if count > 1:
                     self._learn(*wave[-1])
                 if len(wave) == 2:
                     self._get_ready(wave, count, progress)
         return wave
+
+    def _runs_of(self, trial: Any) -> list[Run]:
+        runs = self._factory.runs_of(trial)
+        for run in runs:
+            known = self._known.get(run.name)
+            run.paused = known if isinstance(known, Paused) else None
+        return runs
 
     def _free_id(self) -> str:
         """Returns a name for a worker that has no trial."""
@@ -144,51 +152,64 @@ class Search:
             return
         self._oracle.learn(trial)
 
-    def _run_wave(self, wave: Wave, progress: Progress) -> None:
-        trials = [trial for trial, _ in wave]
-        flat = [run for _, of_trial in wave for run in of_trial]
-        outcomes = self._outcomes(flat, progress)
+    def _run_wave(self, wave: Wave, until: int, progress: Progress) -> Wave:
+        """Trains trials up to an epoch; returns those that have ended."""
+        self._train_what_is_not_known(wave, until, progress)
+        ended: Wave = []
         errors = []
         with self._oracle.held():
-            for trial, of_trial in wave:
-                of_runs = [outcomes[run.name] for run in of_trial]
-                _reporting.report(self._oracle, trial, of_trial, of_runs)
+            for trial, runs in wave:
+                found = [self._known[run.name] for run in runs]
+                outcomes = [o for o in found if isinstance(o, Outcome)]
+                if len(outcomes) < len(runs):
+                    continue
+                ended.append((trial, runs))
+                _reporting.report(self._oracle, trial, runs, outcomes)
                 try:
                     self._tuner.on_trial_end(trial)
                 except RuntimeError as error:  # report the others, too
                     errors.append(error)
-        progress.on_trials_end(trials)
-        self._forget_progress()
+        progress.on_trials_end([trial for trial, _ in ended])
+        for run in itertools.chain(*(runs for _, runs in ended)):
+            del self._known[run.name]
+        _unreported.forget(self._folder, self._known)
         if errors:
             raise errors[0]
+        return ended
 
-    def _outcomes(
-        self, runs: Sequence[Run], progress: Progress
-    ) -> dict[str, Outcome]:
-        known, self._unreported = self._unreported, {}
-        rest = [run for run in runs if run.name not in known]
-        outcomes = {**known, **self._train(rest, progress)} if rest else known
-        if len({run.trial_id for run in runs}) > 1:
-            _unreported.write(self._folder, outcomes)
-        return outcomes
+    def _train_what_is_not_known(
+        self, wave: Wave, until: int, progress: Progress
+    ) -> None:
+        rest = [
+            run
+            for run in itertools.chain(*(runs for _, runs in wave))
+            if not isinstance(self._known.get(run.name), Outcome)
+        ]
+        if rest:
+            self._known.update(self._train(rest, until, progress))
+        for run in rest:
+            found = self._known[run.name]
+            run.paused = found if isinstance(found, Paused) else None
+        if len(wave) > 1 or any(run.paused for run in rest):
+            _unreported.write(self._folder, self._known)
 
     def _train(
-        self, runs: Sequence[Run], progress: Progress
-    ) -> dict[str, Outcome]:
+        self, runs: Sequence[Run], until: int, progress: Progress
+    ) -> dict[str, Outcome | Paused]:
         groups: dict[Any, list[Run]] = {}
         for run in runs:
             trainer = self._trainer_of(run, progress)
-            key = (self._trainers.index(trainer), run.initial_epoch, run.epochs)
+            key = (self._trainers.index(trainer), run.next_epoch)
             groups.setdefault(key, []).append(run)
         _files.make_folder(self._folder)
-        outcomes: dict[str, Outcome] = {}
-        for (index, *_), together in groups.items():
-            found = self._trainers[index].train(
-                together, self._fit, self._folder, progress.on_epoch_end
+        found: dict[str, Outcome | Paused] = {}
+        for (index, _), together in groups.items():
+            results = self._trainers[index].train(
+                together, until, self._fit, self._folder, progress.on_epoch_end
             )
             names = [run.name for run in together]
-            outcomes.update(zip(names, found, strict=True))
-        return outcomes
+            found.update(zip(names, results, strict=True))
+        return found
 
     def _trainer_of(self, run: Run, progress: Progress) -> Trainer:
         *quick, last = self._trainers
@@ -208,6 +229,3 @@ class Search:
     @property
     def _folder(self) -> str:
         return os.path.join(self._tuner.project_dir, "in_progress")
-
-    def _forget_progress(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)

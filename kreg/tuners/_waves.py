@@ -1,12 +1,13 @@
 """How many trials of a search are asked for and trained together."""
 
+import collections
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras_tuner
 
-from kreg.tuners._runs import Wave
+from kreg.tuners._runs import Run, Wave
 
 # Of an oracle that learns from the trials so far: of more at once it would
 # learn later, and they train but a tenth quicker.
@@ -38,27 +39,42 @@ def even(trials: int | None, most: int) -> int:
     return math.ceil(trials / math.ceil(trials / most))
 
 
-def first_to_end(asked: Wave) -> tuple[Wave, Wave]:
-    """Returns the trials to train first, which end at the first epoch.
+def next_wave(asked: Wave, room: int) -> tuple[Wave, int]:
+    """Returns the trials to train now, and the epoch to stop before.
 
-    The trials that Hyperband promotes from several brackets then train
-    together. Other oracles leave the epochs to `search`, the same for all.
+    They are those that end first; and, as far as there is room, others that
+    are at the same epoch, which then pause. What Hyperband promotes from
+    several brackets, and what is under way, so trains together. Other oracles
+    leave the epochs to `search`, the same for all.
 
     Args:
         asked: The trials that have been asked for, each with its runs.
-
-    Returns:
-        Tuple of those trials, and of the rest.
+        room: Integer. How many trials may be in a wave so that some pause.
     """
-    spans = [_span(trial.hyperparameters.values) for trial, _ in asked]
-    first = min(spans)
-    pairs = list(zip(asked, spans, strict=True))
-    return (
-        [each for each, span in pairs if span == first],
-        [each for each, span in pairs if span != first],
+    spans = [_span(runs) for _, runs in asked]
+    until, begin = min(spans)
+    first = {i for i, span in enumerate(spans) if span == (until, begin)}
+    others = [i for i, (_, now) in enumerate(spans) if now == begin]
+    others = [i for i in others if i not in first]
+    chosen = first.union(others[: max(0, room - len(first))])
+    return [asked[i] for i in sorted(chosen)], until
+
+
+def _span(runs: Sequence[Run]) -> tuple[int, int]:
+    """Returns the epoch that a trial ends before, and the one it is at."""
+    return runs[0].epochs, max(run.next_epoch for run in runs)
+
+
+def largest_rung(trials: Iterable[Any]) -> int:
+    """Returns how many trials have the same first and last epoch, at most.
+
+    A wave of as many needs nothing compiled that is not needed anyway.
+
+    Args:
+        trials: The trials of an oracle.
+    """
+    values = [trial.hyperparameters.values for trial in trials]
+    rungs = collections.Counter(
+        (of.get("tuner/initial_epoch"), of.get("tuner/epochs")) for of in values
     )
-
-
-def _span(values: Mapping[str, Any]) -> tuple[int, int]:
-    """Returns the epoch that a trial ends before, and its first one."""
-    return values.get("tuner/epochs", 0), values.get("tuner/initial_epoch", 0)
+    return max(rungs.values())

@@ -1,11 +1,12 @@
 import gc
+import os
 
 import keras_tuner
 import numpy as np
 import pytest
 
-from kreg.tuners import _search
-from kreg.tuners._runs import Outcome
+from kreg.tuners import _search, _unreported
+from kreg.tuners._runs import Outcome, Paused
 
 
 @pytest.fixture(autouse=True)
@@ -30,10 +31,19 @@ def objective():
 
 @pytest.fixture
 def waves(monkeypatch):
-    """Has searches train by a fake that takes whole waves; lists them."""
+    """Has searches train by a fake that takes whole waves; lists them.
+
+    Each is a list of runs, with the `span` of epochs that they trained for.
+    """
     trainer = FakeTrainer()
     monkeypatch.setattr(_search, "trainers_of", lambda *_: [trainer])
     return trainer.waves
+
+
+class TrainedWave(list):
+    def __init__(self, runs, span):
+        super().__init__(runs)
+        self.span = span
 
 
 class FakeTrainer:
@@ -51,9 +61,21 @@ class FakeTrainer:
     def get_ready(self, runs, size, fit):
         pass
 
-    def train(self, runs, fit, folder, on_epoch_end):
-        self.waves.append(runs)
+    def train(self, runs, until, fit, folder, on_epoch_end):
+        self.waves.append(TrainedWave(runs, (runs[0].next_epoch, until)))
         loss = fit.get("x") or (lambda run: run.hyperparameters.get("a"))
         losses = [float(loss(run)) for run in runs]
         on_epoch_end(0, [{"loss": value} for value in losses])
-        return [Outcome({"loss": [v]}, 0, {"loss": v}) for v in losses]
+        return [
+            Outcome({"loss": [v]}, 0, {"loss": v})
+            if run.epochs <= until
+            else Paused(until, self._state(run, until, folder), [], None, {})
+            for run, v in zip(runs, losses, strict=True)
+        ]
+
+    def _state(self, run, until, folder):
+        assert run.paused is None or os.path.exists(run.paused.state)
+        path = _unreported.path_of_state(folder, run.name, until)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w"):
+            return path

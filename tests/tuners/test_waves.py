@@ -4,6 +4,7 @@ import collections
 import itertools
 import json
 import math
+import os
 
 import keras
 import keras_tuner
@@ -49,8 +50,10 @@ def test_rungs_are_trained_together(waves, tmp_path):
         build, "loss", max_epochs=9, directory=tmp_path, population=32, seed=1
     )
     tuner.search(x=(), verbose=0)
-    spans = [{(r.initial_epoch, r.epochs) for r in wave} for wave in waves]
-    assert all(len(span) == 1 for span in spans)
+    assert all(
+        max(run.initial_epoch for run in wave) <= wave.span[0] < wave.span[1]
+        for wave in waves
+    )
     assert len(tuner.oracle.trials) == 23  # 13, then 6 and 4: KerasTuner's
     promoted = [r for r in itertools.chain(*waves) if r.initial_epoch]
     assert promoted
@@ -68,20 +71,41 @@ def test_rungs_are_trained_together(waves, tmp_path):
 
 
 def test_brackets_go_on_together(waves, tmp_path):
-    """What ends first is trained first, so that promotions come together."""
+    """What ends later trains with what ends first, as far as there is room."""
     tuner = kreg.tuners.Hyperband(
         build, "loss", max_epochs=9, directory=tmp_path, population=32, seed=1
     )
     tuner.search(x=(), verbose=0)
-    spans = [
-        (len(wave), wave[0].initial_epoch, wave[0].epochs) for wave in waves
+    spans = [(len(wave), *wave.span) for wave in waves]
+    # Of brackets of 9, 5 and 3 trials: the last waits for the second, and all
+    # go on from epoch 3 together.
+    assert spans == [(9, 0, 1), (8, 0, 3), (3, 1, 3), (6, 3, 9)]
+    ids = [
+        run.trial_id
+        for wave in waves
+        for run in wave
+        if run.epochs == wave.span[1]
     ]
-    # Of brackets of 9, 5 and 3 trials, two go on from epoch 3 to the last.
-    assert spans == [(9, 0, 1), (5, 0, 3), (3, 1, 3), (3, 0, 9), (3, 3, 9)]
-    ids = [run.trial_id for run in itertools.chain(*waves)]
     assert sorted(ids) == sorted(tuner.oracle.trials)
     assert tuner.oracle.end_order == ids
     assert not tuner.oracle.ongoing_trials
+    assert not os.path.exists(tmp_path / "untitled_project" / "in_progress")
+
+
+def test_brackets_wait_for_no_others_than_fit(waves, tmp_path):
+    """Nothing larger is compiled so that some pause."""
+    tuner = kreg.tuners.Hyperband(
+        build, "loss", max_epochs=27, directory=tmp_path, population=15, seed=1
+    )
+    tuner.search(x=(), verbose=0)
+    assert max(map(len, waves)) <= 15
+    ends = {r.trial_id: r.epochs for r in itertools.chain(*waves)}
+    trained = collections.Counter()
+    for wave in waves:
+        begin, until = wave.span
+        trained.update({run.trial_id: until - begin for run in wave})
+    begins = {r.trial_id: r.initial_epoch for r in itertools.chain(*waves)}
+    assert trained == {i: ends[i] - begins[i] for i in ends}
 
 
 def test_a_killed_hyperband_goes_on_as_it_was(waves, tmp_path):

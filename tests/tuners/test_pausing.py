@@ -1,0 +1,213 @@
+"""A trial of Hyperband that waits for another bracket is as if it had not."""
+
+import collections
+
+import keras
+import numpy as np
+import pytest
+
+import kreg
+import kreg.tuners
+from kreg.tuners import _population_trainer, _waves
+from kreg.tuners._in_parts import InParts
+
+pytestmark = pytest.mark.backends("tensorflow", "jax")
+
+EPOCHS = 4
+
+
+def build(hp):
+    layers = keras.layers
+    penalty = keras.regularizers.L2(hp.Float("l2", 1e-3, 1.0))
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            layers.Dense(4, "relu", kernel_regularizer=penalty),
+            layers.Dropout(hp.Float("rate", 0.0, 0.7)),
+            layers.Dense(2),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.02), loss, metrics=["accuracy"])
+    return model
+
+
+def hyperband(path, cls=kreg.tuners.Hyperband):
+    return cls(build, max_epochs=EPOCHS, factor=2, directory=path, seed=1)
+
+
+def search(path, data, callbacks=(), cls=kreg.tuners.Hyperband):
+    tuner = hyperband(path, cls)
+    tuner.search(batch_size=8, verbose=0, callbacks=list(callbacks), **data)
+    return tuner
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """The epochs at which runs paused, with the names of these."""
+    found = []
+    go_on = _population_trainer._go_on
+
+    def noting(run):
+        if run.paused is not None:
+            found.append((run.next_epoch, run.name))
+        go_on(run)
+
+    monkeypatch.setattr(_population_trainer, "_go_on", noting)
+    return found
+
+
+def same(results, expected):
+    assert [r.trial_id for r in results] == [r.trial_id for r in expected]
+    for one, other in zip(results, expected, strict=True):
+        assert one.best_epoch == other.best_epoch
+        assert one.verdict.status == other.verdict.status
+        assert one.strengths == other.strengths
+        for key in ("objective", "generalization_gap"):
+            value, wanted = getattr(one, key), getattr(other, key)
+            np.testing.assert_allclose(value, wanted, 1e-4, 1e-5)
+
+
+def loss_of(tuner, trial, data):
+    model = tuner.load_model(trial)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    x, y = data["validation_data"]
+    return float(loss(y, model.predict(x, verbose=0)))
+
+
+class Ascent(keras.callbacks.Callback):
+    """Learns, and from epoch 2 on unlearns: the best is behind by then."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.optimizer.learning_rate = 0.05 if epoch < 2 else -0.05
+
+
+@pytest.mark.parametrize("callbacks", [(), (Ascent(),)])
+def test_trials_are_as_without(callbacks, pauses, data, tmp_path, monkeypatch):
+    tuner = search(tmp_path / "waiting", data, callbacks)
+    assert pauses
+    pauses.clear()
+    monkeypatch.setattr(_waves, "largest_rung", lambda trials: 0)
+    alone = search(tmp_path / "alone", data, callbacks)
+    assert not pauses
+    same(sorted(tuner.results, key=_values), sorted(alone.results, key=_values))
+    if callbacks:
+        assert {r.best_epoch for r in tuner.results} <= {0, 1, 2}
+    for trial in tuner.oracle.trials.values():
+        loss = loss_of(tuner, trial, data)
+        assert loss == pytest.approx(trial.score, rel=1e-4)
+
+
+def _values(result):
+    return result.trial_id
+
+
+class Calls(keras.callbacks.Callback):
+    """Lists what it is called for, in order."""
+
+    def __init__(self, calls):
+        super().__init__()
+        self.calls = calls
+
+    def __deepcopy__(self, memo):
+        return Calls(self.calls)
+
+    def on_train_begin(self, logs=None):
+        self.calls[self].append(("begin", self.params["epochs"]))
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.calls[self].append(epoch)
+
+    def on_epoch_end(self, epoch, logs=None):
+        assert self.calls[self][-1] == epoch
+
+    def on_train_end(self, logs=None):
+        self.calls[self].append("end")
+
+
+def test_callbacks_see_one_training(pauses, data, tmp_path):
+    calls = collections.defaultdict(list)
+    tuner = search(tmp_path, data, [Calls(calls)])
+    assert pauses
+    spans = collections.Counter()
+    for trial in tuner.oracle.trials.values():
+        values = trial.hyperparameters.values
+        spans[values["tuner/initial_epoch"], values["tuner/epochs"]] += 1
+    expected = collections.Counter()
+    for (begin, end), count in spans.items():
+        expected["begin", end, *range(begin, end), "end"] += count
+    seen = collections.Counter(
+        (*first, *rest) for first, *rest in calls.values()
+    )
+    assert seen == expected
+
+
+class StopsAt(keras.callbacks.Callback):
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self.epoch:
+            self.model.stop_training = True
+
+
+def test_a_run_that_stops_where_others_pause_has_ended(pauses, data, tmp_path):
+    search(tmp_path / "on", data)
+    epochs = {epoch for epoch, _ in pauses}
+    pauses.clear()
+    tuner = search(tmp_path / "off", data, [StopsAt(min(epochs) - 1)])
+    assert not [name for epoch, name in pauses if epoch == min(epochs)]
+    assert {r.status for r in tuner.results} == {"COMPLETED"}
+    assert all(r.best_epoch != min(epochs) for r in tuner.results)
+
+
+class Killed(keras.callbacks.Callback):
+    """Stops the process, as it were, at a call of `on_epoch_begin`."""
+
+    def __init__(self, count):
+        super().__init__()
+        self.count = count
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.count -= 1
+        if self.count == 0:
+            raise KeyboardInterrupt
+
+
+def test_a_killed_search_goes_on(pauses, data, tmp_path):
+    whole = search(tmp_path / "whole", data)
+    epochs = sum(
+        t.hyperparameters["tuner/epochs"]
+        - t.hyperparameters["tuner/initial_epoch"]
+        for t in whole.oracle.trials.values()
+    )
+    for count in (epochs - 1, epochs // 2):
+        path = tmp_path / str(count)
+        with pytest.raises(KeyboardInterrupt):
+            search(path, data, [Killed(count)])
+        pauses.clear()
+        again = Killed(10**9)
+        tuner = search(path, data, [again])
+        same(tuner.results, whole.results)
+        # No epoch that was trained before the kill, but the one in progress.
+        assert 10**9 - again.count <= epochs - count + len(whole.results)
+    assert pauses  # what had paused before the last kill went on
+
+
+def test_callbacks_end_once_with_their_run():
+    calls = collections.defaultdict(list)
+    inner = Calls(calls)
+    callback = InParts([inner], epochs=3)
+    model = type("Model", (), {"stop_training": False})()
+    for until in (1, 3):
+        callback.set_params({"epochs": until, "steps": 2, "verbose": 0})
+        callback.set_model(model)
+        callback.on_train_begin()
+        callback.on_epoch_begin(until - 1)
+        callback.on_epoch_end(until - 1, {"loss": 1.0})
+        callback.on_train_end()
+    assert calls[inner] == [("begin", 3), 0, 2, "end"]
