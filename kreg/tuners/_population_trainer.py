@@ -177,6 +177,8 @@ class PopulationTrainer:
         warnings.warn(
             f"Out of memory: now training {half} at once.", stacklevel=2
         )
+        for run in runs:
+            run.forget_model()  # its weights may have been taken already
         return [
             outcome
             for part in (runs[:half], runs[half:])
@@ -200,6 +202,7 @@ class PopulationTrainer:
             jit_compile=_compiling.xla_for(first.model, self._steps),
             programs=self._programs,
         )
+        population.trials.empties_models = True
         place = os.path.join(folder, f"{first.name}_of_{len(runs)}")
 
         def note(number: int, of_epoch: dict[int, Any]) -> None:
@@ -269,6 +272,7 @@ class PopulationTrainer:
         write = self._weight_files.write
         _files.replace(run.weights, lambda path: write(path, model))
         run.write_build_config(model)
+        population.trials.empty(model)
         run.release()
         return outcome
 
