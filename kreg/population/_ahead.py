@@ -4,8 +4,6 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 from kreg.population._feeding import Feed
 from kreg.population._options import Options, jit_options
 from kreg.population._population import Population
@@ -50,7 +48,7 @@ def traced_ahead(
         return None
     first = Population([model], seed=seed, programs=programs)
     first.prepare(feed.training.example())
-    rows = first.trials.rows.take(np.zeros(size, int))
+    rows = first.trials.rows.repeated(size)
     options = Options(rows.seeds_are_shared, **jit_options(jit_compile))
     engine = programs.engine(first.trials.template, rows, options)
     train, test = next(feed.train(engine, 0, range(size))), None

@@ -118,12 +118,14 @@ class Engine:
 
     def write(self, rows: Rows) -> None:
         """Sets the state of all trials."""
+        self.optimizer_state = []  # is not held beside what takes its place
         self.show(rows)
         self.optimizer_state = [jnp.asarray(v) for v in rows.optimizer]
 
     def show(self, rows: Rows) -> None:
         """Sets the state of all trials, for use at inference."""
         shared = self.options.shared_seeds
+        self.weights = []
         self.weights = [jnp.asarray(v) for v in rows.weights]
         self.state = [jnp.asarray(v) for v in rows.state]
         seeds = rows.first_seeds if shared else rows.seeds

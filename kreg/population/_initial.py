@@ -1,6 +1,6 @@
 """Turns models, or values of strengths, into rows of a stack."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ from keras import ops
 
 from kreg._strengths import match
 from kreg._validation import check_positive, fail
-from kreg.population._rows import Rows
+from kreg.population._rows import Rows, gathered
 from kreg.population._signature import Description
 from kreg.population._template import Template
 
@@ -16,24 +16,35 @@ LEARNING_RATE = "learning_rate"
 
 
 def rows_of_models(
-    template: Template, models: Sequence[Any], described: Sequence[Description]
+    template: Template,
+    models: Sequence[Any],
+    described: Sequence[Description],
+    empty: bool = False,
 ) -> Rows:
-    """Returns one row for each model: its weights, its strengths, its state."""
+    """Returns one row for each model: its weights, its strengths, its state.
+
+    Args:
+        template: `Template` of the population.
+        models: The models.
+        described: The `Description` of each.
+        empty: Boolean. Whether to take the weights from each, see `Emptied`.
+    """
     paths = template.positions
-    rows: Rows | None = None
-    for index, (model, description) in enumerate(
-        zip(models, described, strict=True)
-    ):
-        row = row_of_model(template, model)
-        for position, value in description.values.items():
-            set_value(template, row, paths[position], np.float32(value))
-        if description.learning_rate is not None:
-            set_value(template, row, LEARNING_RATE, description.learning_rate)
-        if rows is None:
-            rows = row.room_for(len(models))
-        rows.put([index], row)
-    assert rows is not None  # a population has models
-    return rows
+
+    def rows() -> Iterator[Rows]:
+        for model, description in zip(models, described, strict=True):
+            row = row_of_model(template, model)
+            if empty:
+                held = template.twins.of(model)
+                template.emptied.empty(variable for variable, _ in held)
+            for position, value in description.values.items():
+                set_value(template, row, paths[position], np.float32(value))
+            rate = description.learning_rate
+            if rate is not None:
+                set_value(template, row, LEARNING_RATE, rate)
+            yield row
+
+    return gathered(rows(), len(models))
 
 
 def row_of_model(template: Template, model: Any) -> Rows:
@@ -45,7 +56,7 @@ def row_of_model(template: Template, model: Any) -> Rows:
         return [
             _row(sources[id(v)])
             if id(v) in sources
-            else template.initial[id(v)][None].copy()
+            else template.initial[id(v)][None]
             for v in variables
         ]
 
@@ -55,7 +66,7 @@ def row_of_model(template: Template, model: Any) -> Rows:
         seeds=read(template.seeds),
         optimizer=[_row(v) for v in model.optimizer.variables]
         if model.optimizer.built
-        else [value[None].copy() for value in template.fresh],
+        else [value[None] for value in template.fresh],
     )
 
 

@@ -1,7 +1,8 @@
 """`Rows`: the whole state of some trials, on the host."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -41,17 +42,22 @@ class Rows:
 
     def take(self, index: Sequence[int] | np.ndarray | slice) -> "Rows":
         """Returns the rows of some trials; of a slice, without a copy."""
-        return Rows(**{k: [a[index] for a in v] for k, v in self.lists()})
+        return Rows(
+            **{k: [_taken(a, index) for a in v] for k, v in self.lists()}
+        )
 
     def copied(self) -> "Rows":
         """Returns a copy, to be written to."""
         return Rows(**{k: [a.copy() for a in v] for k, v in self.lists()})
 
-    def room_for(self, size: int) -> "Rows":
-        """Returns as many rows of such shapes, of no values yet."""
+    def repeated(self, size: int) -> "Rows":
+        """Returns the first row so many times, in the memory of one.
+
+        It is not to be written to.
+        """
         return Rows(
             **{
-                k: [np.empty((size, *a.shape[1:]), a.dtype) for a in v]
+                k: [np.broadcast_to(a[:1], (size, *a.shape[1:])) for a in v]
                 for k, v in self.lists()
             }
         )
@@ -82,3 +88,51 @@ def stacked(rows: Sequence[Rows]) -> Rows:
             for name in _LISTS
         }
     )
+
+
+def gathered(rows: Iterable[Rows], size: int) -> Rows:
+    """Returns single rows one after the other, each taken as it comes.
+
+    What is the same in all of them, as weights of one seed and moments before
+    the first step are, takes the memory of one. It is not to be written to.
+
+    Args:
+        rows: The rows.
+        size: Integer >= 1. How many they are.
+    """
+    others = iter(rows)
+    held = next(others).repeated(size)
+    for index, row in enumerate(others, 1):
+        for (_, mine), (_, theirs) in zip(
+            held.lists(), row.lists(), strict=True
+        ):
+            mine[:] = [
+                _with_row(whole, index, own)
+                for whole, own in zip(mine, theirs, strict=True)
+            ]
+    return held
+
+
+def _taken(array: np.ndarray, index: Any) -> np.ndarray:
+    if array.strides[0] == 0 and not isinstance(index, slice):
+        # What is the same for all stays in the memory of one.
+        return np.broadcast_to(array[:1], (len(index), *array.shape[1:]))
+    return array[index]
+
+
+def _with_row(whole: np.ndarray, index: int, row: np.ndarray) -> np.ndarray:
+    """Returns an array with one more row, where those before it are right."""
+    if not whole.flags.writeable:
+        if _same_bytes(whole[:1], row):
+            return whole
+        whole = whole.copy()
+    whole[index] = row[0]
+    return whole
+
+
+def _same_bytes(a: np.ndarray, b: np.ndarray) -> bool:
+    """Tells whether arrays are equal to the last bit: -0.0 is not 0.0."""
+    if a.__array_interface__["data"] == b.__array_interface__["data"]:
+        return True
+    a, b = (np.ascontiguousarray(v).reshape(-1).view(np.uint8) for v in (a, b))
+    return np.array_equal(a, b)

@@ -9,6 +9,7 @@ from keras import ops
 from kreg import transforms
 from kreg._strengths import strengths
 from kreg.population._alignment import Twins, aligned
+from kreg.population._emptying import Emptied
 from kreg.population._label_smoothing import per_trial, position_of
 from kreg.population._refusal import NotStackable, refuse_model
 from kreg.population._signature import (
@@ -37,9 +38,12 @@ class Template:
         strengths: Every Strength of the model, by its path.
         twins: `Twins` of its variables in such models.
         signature: String that models with the same graph share.
-        initial: What each variable was when the template was made, by its id.
-            The model itself is written to, later.
-        fresh: The optimizer's variables before the first step.
+        initial: What each variable but the weights, which every model has,
+            was when the template was made, by its id. The model itself is
+            written to, later.
+        fresh: The optimizer's variables before the first step, not to be
+            written to.
+        emptied: `Emptied`, for the weights of such models.
 
     Raises:
         NotStackable: If many such models cannot be trained as one.
@@ -65,9 +69,10 @@ class Template:
             self.strengths[_path(position)] = holder.label_smoothing
         self.optimizer = self.model.optimizer
         self.fresh = _fresh_optimizer(self.optimizer, self.weights)
-        self.initial = {
-            id(v): _value(v) for v in (*self.weights, *self.state, *self.seeds)
-        }
+        self.initial = {id(v): _value(v) for v in (*self.state, *self.seeds)}
+        self.emptied = Emptied()
+        if translate:  # whoever looks at a trial sets the twin to its state
+            self.emptied.empty((*self.weights, *self.optimizer.variables))
 
     @functools.cached_property
     def positions(self) -> dict[Any, str]:
@@ -124,7 +129,14 @@ def _fresh_optimizer(optimizer: Any, weights: list[Any]) -> list[np.ndarray]:
     if optimizer.built:
         optimizer = type(optimizer).from_config(optimizer.get_config())
     optimizer.build(weights)
-    return [_value(variable) for variable in optimizer.variables]
+    return [_lean(_value(variable)) for variable in optimizer.variables]
+
+
+def _lean(value: np.ndarray) -> np.ndarray:
+    """Returns an array that takes no memory if it is all zeros."""
+    if np.any(value.reshape(-1).view(np.uint8)):
+        return value
+    return np.broadcast_to(np.zeros((), value.dtype), value.shape)
 
 
 def _value(variable: Any) -> np.ndarray:

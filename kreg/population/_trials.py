@@ -42,6 +42,9 @@ class Trials:
         template: `Template`, once `prepare` was called.
         rows: `Rows` of all trials, likewise.
         survivors: List of the trials that nothing stopped in the last training.
+        empties_models: Whether stacking takes the weights from the models,
+            to which nobody looks then before they are written. Such models
+            serve for one `fit`.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Trials:
         self._are_first = False
         self._best: Rows | None = None
         self.survivors: list[int] = []
+        self.empties_models = False
 
     def prepare(self, example: Any, programs: Programs) -> None:
         """Builds and stacks the models, if that is not done yet.
@@ -96,10 +100,12 @@ class Trials:
         self, template: Template, described: list[Description]
     ) -> Rows:
         """Returns the rows as the models, or the values, say."""
+        rows = _initial.rows_of_models(
+            template, self._models, described, self.empties_models
+        )
         if self._build is None:
-            return _initial.rows_of_models(template, self._models, described)
-        row = _initial.rows_of_models(template, self._models, described)
-        rows = row.take(np.zeros(self._size, int))
+            return rows
+        rows = rows.repeated(self._size)
         _initial.set_values(template, rows, self._values)
         return rows
 
@@ -206,6 +212,11 @@ class Trials:
         """
         row = self.chosen(best).take(slice(trial, trial + 1))
         write_weights(self.template, row, model)
+
+    def empty(self, model: Any) -> None:
+        """Takes the memory of a model that nobody looks at any more."""
+        held = (*model.variables, *model.optimizer.variables)
+        self.template.emptied.empty(held)
 
     def _model_for(self, trial: int) -> Any:
         """Returns the model to write the state of a trial into."""

@@ -63,6 +63,7 @@ class Harvest:
         logs = [*before, *map(numbers_of, self._population.logs[index])]
         gap, strengths = self._best(index, run, logs)
         if pauses:
+            self._population.trials.empty(run.model)
             run.forget_model()
             return Paused(until, str(state), logs, gap, strengths, callbacks)
         outcome = outcome_of(
@@ -70,6 +71,7 @@ class Harvest:
         )
         if gap is not None:
             outcome.generalization_gap = gap
+        self._population.trials.empty(run.model)
         run.release()
         return outcome
 

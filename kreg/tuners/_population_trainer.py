@@ -176,6 +176,8 @@ class PopulationTrainer:
         warnings.warn(
             f"Out of memory: now training {half} at once.", stacklevel=2
         )
+        for run in runs:
+            run.forget_model()  # its weights may have been taken already
         return [
             outcome
             for part in (runs[:half], runs[half:])
@@ -199,6 +201,7 @@ class PopulationTrainer:
             jit_compile=_compiling.xla_for(first.model, self._steps),
             programs=self._programs,
         )
+        population.trials.empties_models = True
         name = f"{first.name}_{first.next_epoch}_of_{len(runs)}"
         place = os.path.join(folder, name)
 
