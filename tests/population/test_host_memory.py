@@ -49,7 +49,12 @@ def fit(population, tmp_path, **kwargs):
 
 
 def test_training_copies_the_state_little(population, tmp_path):
-    """NumPy's memory: that of the engines is the backend's own."""
+    """NumPy's memory: that of the engines is the backend's own.
+
+    Except that TensorFlow keeps an array of NumPy as the memory of a variable
+    where its address is a multiple of 64: up to the weights of one trial. One
+    more copy of the weights of all would be a third of the state.
+    """
     weights = 4 * UNITS * UNITS
     state = 3 * TRIALS * weights  # with the two moments of Adam
     tracemalloc.start()
@@ -58,7 +63,7 @@ def test_training_copies_the_state_little(population, tmp_path):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 0.7 * state, peak / state
+    assert peak < 0.8 * state, peak / state
 
 
 def test_a_training_that_failed_begins_anew(population, tmp_path):
@@ -90,7 +95,11 @@ def test_values_can_be_set_after_training(population, tmp_path):
 
 
 def test_many_like_one_take_the_memory_of_one():
-    """The states of trials of a function are made on the device alone."""
+    """The states of trials of a function are made on the device alone.
+
+    What is held may be the weights of one twice: those of the model may be in
+    NumPy's memory (see above). Those of all would be eight times as many.
+    """
     values = {"d/kernel_regularizer/l2": [0.0] * TRIALS}
     population = Population(build, values)
     x, y = np.ones((8, UNITS), "float32"), np.ones((8, 1), "float32")
@@ -102,7 +111,7 @@ def test_many_like_one_take_the_memory_of_one():
     finally:
         tracemalloc.stop()
     assert population.trials.rows.size == TRIALS
-    assert held < 1.5 * weights, held / weights
+    assert held < 2.5 * weights, held / weights
 
 
 def row(*weights):

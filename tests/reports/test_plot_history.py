@@ -203,8 +203,9 @@ def test_without_matplotlib_it_says_what_to_install():
 
 
 def test_leaves_nothing_open_in_pyplot(tmp_path):
+    before = pyplot.get_fignums()
     backend = pyplot.get_backend()
     plot_history(KERAS)
     plot_history(KERAS, tmp_path / "curves.png")
-    assert pyplot.get_fignums() == []
+    assert pyplot.get_fignums() == before
     assert pyplot.get_backend() == backend
