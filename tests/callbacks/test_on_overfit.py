@@ -1,7 +1,6 @@
 """What OverfitMonitor does on overfitting, and what survives interruption."""
 
 import copy
-import functools
 import json
 import os
 
@@ -11,6 +10,7 @@ import pytest
 
 import kreg
 from kreg.diagnosis import diagnose, read_history
+from tests.backends import one_batch
 
 Monitor = kreg.callbacks.OverfitMonitor
 X = np.ones((8, 2), "float32")
@@ -50,30 +50,18 @@ class Interrupt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-@functools.cache
-def shared_model():
-    return new_model()
-
-
-def fresh_model():
-    """One model for all tests, as new: to trace it takes the longest."""
-    model = shared_model()
-    model.set_weights([0 * w for w in model.get_weights()])
-    model.optimizer.iterations.assign(0)
-    return model
-
-
 def new_model():
     layer = keras.layers.Dense(1, kernel_initializer="zeros")
     model = keras.Sequential([keras.Input((2,)), layer])
-    model.compile(keras.optimizers.SGD(0.0), "mse")
+    # To trace it would take longer than all its epochs.
+    model.compile(keras.optimizers.SGD(0.0), "mse", run_eagerly=True)
     return model
 
 
 def fit(monitor, losses, model=None, before=(), after=(), **arguments):
-    model = model or fresh_model()
+    model = model or new_model()
     history = model.fit(
-        X, Y, verbose=0, validation_data=(X, Y), epochs=len(losses),
+        **one_batch(X, Y), verbose=0, epochs=len(losses),
         callbacks=[*before, Script(losses), monitor, *after], **arguments,
     )  # fmt: skip
     return model, history.epoch
@@ -274,17 +262,17 @@ def test_an_interrupted_run_ends_with_the_same_verdict(tmp_path):
         )
 
     whole = monitor("whole")
-    trained, _ = fit(whole, OVERFITS, new_model())
+    trained, _ = fit(whole, OVERFITS)
     for after in (5, 16, 18):  # a new process each time: nothing is kept
         backup = keras.callbacks.BackupAndRestore(
             tmp_path / "backup", delete_checkpoint=False
         )
         cut = [backup, Interrupt(after)]
         with pytest.raises(KeyboardInterrupt):
-            fit(monitor("cut"), OVERFITS, new_model(), after=cut)
+            fit(monitor("cut"), OVERFITS, after=cut)
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
     resumed = monitor("cut")
-    model, epochs = fit(resumed, OVERFITS, new_model(), after=[backup])
+    model, epochs = fit(resumed, OVERFITS, after=[backup])
     assert epochs[0] == 19
     assert resumed.verdict == whole.verdict
     assert resumed.stopped_because == whole.stopped_because
@@ -308,19 +296,18 @@ def test_a_run_killed_after_its_last_epoch_ends_the_same(
         )
 
     whole = monitor("whole")
-    trained, epochs = fit(whole, losses, new_model())
+    trained, epochs = fit(whole, losses)
     # Kept: Keras deletes it even of a fit that an interrupt ended.
     backup = keras.callbacks.BackupAndRestore(
         tmp_path / "backup", delete_checkpoint=False
     )
     with pytest.raises(KeyboardInterrupt):
         fit(
-            monitor("cut"), losses, new_model(),
-            after=[backup, Interrupt(epochs[-1])],
+            monitor("cut"), losses, after=[backup, Interrupt(epochs[-1])],
         )  # fmt: skip
     resumed = monitor("cut")
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
-    model, _ = fit(resumed, losses, new_model(), after=[backup])
+    model, _ = fit(resumed, losses, after=[backup])
     assert resumed.verdict == whole.verdict
     assert resumed.stopped_because == whole.stopped_because
     assert resumed.restored_epoch == whole.restored_epoch
@@ -333,9 +320,9 @@ def test_an_epoch_that_was_not_backed_up_is_recorded_once(tmp_path):
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
     cut = [Interrupt(4), backup]  # between the monitor and the backup
     with pytest.raises(KeyboardInterrupt):
-        fit(Monitor(record=path), HEALTHY, new_model(), after=cut)
+        fit(Monitor(record=path), HEALTHY, after=cut)
     resumed = Monitor(record=path)
-    fit(resumed, HEALTHY, new_model(), after=[backup])
+    fit(resumed, HEALTHY, after=[backup])
     assert resumed.history["epoch"] == list(range(len(HEALTHY)))
 
 
@@ -414,7 +401,7 @@ def test_copies_for_a_search_keep_off_the_files(tmp_path):
         record=tmp_path / "record.json",
     )
     copies = [copy.deepcopy(monitor) for _ in range(2)]
-    trained = [fit(one, OVERFITS, new_model())[0] for one in copies]
+    trained = [fit(one, OVERFITS)[0] for one in copies]
     assert [epoch_of_weights(model) for model in trained] == [14, 14]
     assert all(run.stopped_because for run in monitor.runs)
     assert monitor.stopped_because is None
