@@ -119,17 +119,24 @@ class Engine:
     def write(self, rows: Rows) -> None:
         """Sets the state of all trials."""
         self.optimizer_state = []  # is not held beside what takes its place
-        self.show(rows)
+        self._set_model(rows, jnp.asarray)
         self.optimizer_state = [jnp.asarray(v) for v in rows.optimizer]
 
     def show(self, rows: Rows) -> None:
-        """Sets the state of all trials, for use at inference."""
+        """Sets the state of all trials, for use at inference.
+
+        Arrays that JAX can use where they are stay there: what looks at the
+        weights that were kept makes no copy of them.
+        """
+        self._set_model(rows, jax.device_put)
+
+    def _set_model(self, rows: Rows, place: Any) -> None:
         shared = self.options.shared_seeds
         self.weights = []
-        self.weights = [jnp.asarray(v) for v in rows.weights]
-        self.state = [jnp.asarray(v) for v in rows.state]
+        self.weights = [place(v) for v in rows.weights]
+        self.state = [place(v) for v in rows.state]
         seeds = rows.first_seeds if shared else rows.seeds
-        self.seeds = [jnp.asarray(v) for v in seeds]
+        self.seeds = [place(v) for v in seeds]
 
     def keep(self, chosen: np.ndarray) -> None:
         """Copies weights and state of the chosen trials to a place apart."""

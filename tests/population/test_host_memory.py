@@ -179,3 +179,21 @@ def test_models_that_may_be_emptied_are(population, tmp_path):
             np.testing.assert_array_equal(mine, theirs)
         population.trials.empty(model)
     assert len({address(kernel) for kernel in kernels}) == 1
+
+
+@pytest.mark.backends("jax")
+def test_the_best_are_measured_where_they_are(population, tmp_path):
+    fit(population, tmp_path, epochs=1)
+    x, y = np.ones((8, UNITS), "float32"), np.ones((8, 1), "float32")
+    kept = population.trials.chosen(best=True).weights
+    engine = population._engine(best=True)
+    for shown, held in zip(engine.weights, kept, strict=True):
+        if held.nbytes > 64:  # smaller ones need not be aligned
+            assert shown.unsafe_buffer_pointer() == held.ctypes.data
+    # They are still there after more training, which uses up its arrays.
+    before = [array.copy() for array in kept]
+    measured = population.evaluate(x, y, best=True)
+    fit(population, tmp_path / "more", epochs=1)
+    for array, old in zip(kept, before, strict=True):
+        np.testing.assert_array_equal(array, old)
+    assert len(measured["data_loss"]) == TRIALS
