@@ -8,7 +8,7 @@ from keras import ops
 from kreg._structure import walk
 from kreg._validation import check_non_negative
 from kreg.transforms._cutting import Cuts
-from kreg.transforms._graph import check_model, config_of
+from kreg.transforms._graph import check_model, config_of, refuse_split
 from kreg.transforms._rebuilding import copy_compilation, copy_weights, rebuilt
 from kreg.transforms._report import report_of
 
@@ -60,7 +60,8 @@ def compact(model: Any, tolerance: float = 0.0, report: bool = False) -> Any:
     Raises:
         TypeError: If `model` is not a Keras 3 model, or is a subclassed one.
         ValueError: If `tolerance` is negative, the model is not built, its
-            weights are not finite, or nothing of it would be left.
+            weights are not finite, a layer stands in two of the models nested
+            in it, or nothing of it would be left.
 
     Example:
 
@@ -81,6 +82,7 @@ def compact(model: Any, tolerance: float = 0.0, report: bool = False) -> Any:
     check_model(model, ADVICE)
     tolerance = check_non_negative(tolerance, "tolerance")
     _check_weights(model)
+    refuse_split(model)
     cuts = Cuts(model, tolerance)
     if cuts.analyses[""].is_constant():
         raise ValueError(

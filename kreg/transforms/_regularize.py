@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from kreg._structure import has_named_layers, walk
 from kreg._validation import fail
-from kreg.transforms._graph import check_model, config_of
+from kreg.transforms._graph import check_model, config_of, refuse_split
 from kreg.transforms._insertion import Insertion, check_dropout
 from kreg.transforms._penalties import check_penalty, penalized
 from kreg.transforms._rebuilding import copy_compilation, copy_weights, rebuilt
@@ -69,7 +68,8 @@ def regularize(
     Raises:
         TypeError: If `model` is not a Keras 3 model, or is a subclassed one.
         ValueError: If an argument is of the wrong kind, a rule matches no
-            layer, or a penalty or the dropout finds no place.
+            layer, a penalty or the dropout finds no place, or a layer stands
+            in two of the models nested in it.
 
     Example:
 
@@ -101,7 +101,7 @@ def regularize(
         fail("after", "`dropout` beside it", after)
     places = rule(where, "where", model)
     targets = rule(after, "after", model)
-    _refuse_split(model)
+    refuse_split(model)
     config = _with_penalties(model, penalties, places)
     if template is not None:
         insertion = Insertion(template, targets)
@@ -137,20 +137,3 @@ def _with_penalties(
                 penalties[name]["class_name"],
             )
     return config
-
-
-def _refuse_split(model: Any) -> None:
-    """Refuses a layer that stands in two of the models inside `model`."""
-    homes: dict[int, str] = {}
-    for path, part in walk(model):
-        if not has_named_layers(part):
-            continue
-        for layer in part.layers:
-            home = homes.setdefault(id(layer), path)
-            if home != path:
-                raise ValueError(
-                    "Invalid value for argument `model`. Expected layers that "
-                    "belong to one of the nested models each. Received: layer "
-                    f"{layer.name!r} in both {home or model.name!r} and "
-                    f"{path!r}, which Keras would load as two layers."
-                )
