@@ -33,12 +33,16 @@ ELEMENTWISE = {
     "softplus",
     "softsign",
     "sparse_plus",
+    "sparse_sigmoid",
     "squareplus",
     "tanh",
     "tanh_shrink",
     "threshold",
 }
 ACROSS = {"softmax", "log_softmax", "sparsemax"}
+_OF_OPERATIONS = {
+    name.replace("_", ""): name for name in (*ELEMENTWISE, *ACROSS, "glu")
+}
 
 
 def activation_name(activation: Any) -> str:
@@ -46,6 +50,18 @@ def activation_name(activation: Any) -> str:
     name = getattr(activation, "__name__", "")
     known = (activation.__module__ or "").startswith("keras.")
     return name if known else ""
+
+
+def operation_name(layer: Any) -> str:
+    """Returns the name of the activation that an operation is, or `""`.
+
+    `keras.ops.hard_sigmoid(x)` in a Functional model is a `HardSigmoid`.
+    """
+    if isinstance(layer, keras.layers.Layer):
+        return ""
+    is_keras = (type(layer).__module__ or "").startswith("keras.")
+    name = _OF_OPERATIONS.get(type(layer).__name__.lower(), "")
+    return name if is_keras else ""
 
 
 def activated(activation: Any, values: np.ndarray) -> np.ndarray:

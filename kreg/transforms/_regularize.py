@@ -59,8 +59,9 @@ def regularize(
         where: Which layers get the penalties: a layer class, a pattern such
             as `"block1_*"` of their names or paths, a function of the layer
             that returns a boolean, or a sequence of these. Defaults to all.
-        after: Which layers dropout goes after, likewise. Defaults to those
-            that end in an activation other than linear, softmax and sigmoid.
+        after: Which layers dropout goes after, likewise, or operations such
+            as `keras.ops.relu(x)`. Defaults to those that end in an
+            activation other than linear, softmax and sigmoid.
 
     Returns:
         A new Keras model of the class of `model`.

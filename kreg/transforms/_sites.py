@@ -7,6 +7,7 @@ import keras
 
 from kreg._structure import has_named_layers
 from kreg.transforms._graph import Call, Graph, Tensor, read
+from kreg.transforms._mixing import operation_name
 from kreg.transforms._penalties import has_kernel
 from kreg.transforms._rules import Rule
 from kreg.transforms._twins import is_noise
@@ -19,7 +20,16 @@ ACTIVATIONS = (
     keras.layers.ELU,
 )
 # Gates and probabilities: noise on them is not noise on features.
-NOT_HIDDEN = {"linear", "softmax", "log_softmax", "sigmoid", "hard_sigmoid"}
+NOT_HIDDEN = {
+    "linear",
+    "softmax",
+    "log_softmax",
+    "sparsemax",
+    "sigmoid",
+    "log_sigmoid",
+    "hard_sigmoid",
+    "sparse_sigmoid",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +111,12 @@ def surroundings_of(
 
 
 def is_hidden_activation(layer: Any) -> bool:
-    """Tells whether a layer ends in an activation that dropout goes after."""
+    """Tells whether a layer ends in an activation that dropout goes after.
+
+    So may operations, such as `keras.ops.relu(x)`, in a Functional model.
+    """
+    if not isinstance(layer, keras.layers.Layer):
+        return operation_name(layer) not in {"", *NOT_HIDDEN}
     inner = getattr(layer, "layer", None)
     if isinstance(inner, keras.layers.Layer):  # TimeDistributed, Bidirectional
         return is_hidden_activation(inner)

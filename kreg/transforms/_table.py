@@ -15,6 +15,7 @@ from kreg.transforms._mixing import (
     ELEMENTWISE,
     activation_name,
     mixing_kind,
+    operation_name,
 )
 from kreg.transforms._passing import (
     BatchNormalized,
@@ -140,11 +141,7 @@ def _relaid(shapes: list[tuple], counts: list[int]) -> type[Kind]:
 def _is_elementwise(layer: Any) -> bool:
     if type(layer) is L.Activation:
         return activation_name(layer.activation) in ELEMENTWISE
-    is_layer = isinstance(layer, L.Layer)
-    name = type(layer).__name__.lower()  # `HardSigmoid`, an operation
-    is_keras = (type(layer).__module__ or "").startswith("keras.")
-    names = {known.replace("_", "") for known in ELEMENTWISE}
-    return not is_layer and is_keras and name in names
+    return operation_name(layer) in ELEMENTWISE
 
 
 def _is_even(layer: Any) -> bool:

@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -128,6 +130,42 @@ def models_with_weights_of(new):
     for layer in old.layers:
         layer.set_weights(new.get_layer(layer.name).get_weights())
     return old
+
+
+def with_operations():
+    inputs = keras.Input((6,))
+    inner_inputs = keras.Input((8,))
+    inner = keras.Model(
+        inner_inputs,
+        ops.gelu(layers.Dense(8)(inner_inputs), approximate=False),
+        name="inner",
+    )
+    x = keras.activations.relu(layers.Dense(8)(inputs))
+    x = layers.Dropout(0.5)(ops.leaky_relu(layers.Dense(8)(inner(x)), 0.3))
+    gate = ops.sigmoid(layers.Dense(8)(ops.softmax(x)))
+    outputs = ops.relu(layers.Dense(2)(x * gate))
+    return keras.Model(inputs, outputs)
+
+
+def test_operations_that_are_activations_count():
+    old = with_operations()
+    new = kreg.regularize(old, dropout=0.4)
+    found = [path for path in values(new) if "dropout" in path]
+    assert [re.sub(r"_\d+", "", path) for path in found] == [
+        "re_lu_dropout/rate",
+        "inner/gelu_dropout/rate",
+        "dropout/rate",
+    ]
+    assert_same_outputs(old, new)
+    twice = kreg.regularize(new, dropout=0.4)
+    assert values(twice) == values(new)
+
+
+def test_dropout_goes_after_operations_that_are_named():
+    new = kreg.regularize(with_operations(), dropout=0.4, after="inner/gelu*")
+    found = [path for path in values(new) if path.endswith("_dropout/rate")]
+    assert len(found) == 1
+    assert found[0].startswith("inner/gelu")
 
 
 def test_dropout_acts_in_training():
