@@ -24,17 +24,18 @@ def compact(model: Any, tolerance: float = 0.0, report: bool = False) -> Any:
     Such zeros are what proximal steps with a group penalty make; gradient
     steps alone make none.
 
-    Understood are Dense, Conv1D/2D/3D, SeparableConv, DepthwiseConv and
-    BatchNormalization, on the last axis, with activations, pooling, padding,
-    upsampling, Flatten, Reshape, noise layers, Concatenate, and Add,
-    Multiply and their like, whose branches keep the union of what either
-    needs. All else is left whole, with what it takes and makes: layers of
-    your own, recurrent, attention and embedding layers, LayerNormalization
-    (a constant input of it moves the mean and variance of all others), layers
-    whose penalty holds an array of weights. The interfaces of nested models
-    stay, and so do the shapes of inputs and outputs: input features without
-    weights are reported, not removed. A layer whose units are all dead keeps
-    one if there is a way around it.
+    Understood are Dense, Conv1D/2D/3D, SeparableConv, DepthwiseConv,
+    BatchNormalization and FeatureGate, on the last axis, with activations,
+    pooling, padding, upsampling, Flatten, Reshape, noise layers, Concatenate,
+    and Add, Multiply and their like, whose branches keep the union of what
+    either needs; also inside TimeDistributed and kreg's wrappers. All else is
+    left whole, with what it takes and makes: layers of your own, recurrent,
+    attention and embedding layers, LayerNormalization (a constant input of it
+    moves the mean and variance of all others), layers whose penalty holds an
+    array of weights. The interfaces of nested models stay, and so do the
+    shapes of inputs and outputs: input features without weights are reported,
+    not removed. A layer whose units are all dead keeps one if there is a way
+    around it.
 
     The new model is an ordinary Keras model: it saves, loads and trains on.
     It is compiled like the old one; its optimizer begins anew, unless nothing

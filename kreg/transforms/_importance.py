@@ -28,8 +28,9 @@ def importance(model: Any, x: Any = None, norm: str = "l2") -> Any:
         group:  sqrt(size(w_j)) * sqrt(sum(square(w_j)))
 
     the second being the feature's term in a group lasso. Between the inputs
-    and the first kernels may stand Flatten, Reshape, Concatenate, noise,
-    `Rescaling` and `Normalization`, whose scale counts.
+    and the first kernels may stand Flatten, Reshape, Concatenate, noise, and
+    `Rescaling`, `Normalization`, `BatchNormalization` and `FeatureGate`, whose
+    scale at inference counts.
 
     Args:
         model: Built Sequential or Functional Keras model.

@@ -7,7 +7,8 @@ import numpy as np
 from keras import ops
 
 from kreg._structure import has_named_layers
-from kreg.layers import ScheduledPenalty
+from kreg.layers import FeatureGate, ScheduledPenalty
+from kreg.layers._noisy_weights import NoisyWeights
 from kreg.transforms._graph import Call, Graph
 from kreg.transforms._joining import MERGES, Concatenated, Flattened, Merged
 from kreg.transforms._kinds import Kind, Opaque, channels
@@ -18,11 +19,14 @@ from kreg.transforms._mixing import (
     operation_name,
 )
 from kreg.transforms._passing import (
+    Affine,
     BatchNormalized,
     Depthwise,
     Elementwise,
     Free,
+    Gated,
     Rescaled,
+    Sloped,
     Windowed,
 )
 from kreg.transforms._twins import is_noise
@@ -55,6 +59,7 @@ WINDOWED = (
     L.ZeroPadding2D,
     L.ZeroPadding3D,
 )
+WRAPPERS = (ScheduledPenalty, NoisyWeights, L.TimeDistributed)
 ACTIVATIONS = (L.ReLU, L.LeakyReLU, L.ELU)
 
 
@@ -71,8 +76,12 @@ def kind_of(call: Call, graph: Graph, tolerance: float) -> Kind:
 
 
 def core(layer: Any) -> Any:
-    """Returns the layer that a `ScheduledPenalty` wraps, or `layer`."""
-    return layer.layer if isinstance(layer, ScheduledPenalty) else layer
+    """Returns what does the work in a wrapper that is not a kind, or `layer`.
+
+    Penalties and noise on weights act in training only, and along the last
+    axis it is all one whether time steps come one by one.
+    """
+    return layer.layer if isinstance(layer, WRAPPERS) else layer
 
 
 def _class_of(layer: Any, call: Call, graph: Graph) -> type[Kind]:
@@ -97,6 +106,15 @@ def _single(layer: Any, shapes: list[tuple], counts: list[int]) -> type[Kind]:
     if cls is L.BatchNormalization:
         is_last = layer.axis in (-1, len(shapes[0]) - 1)
         return BatchNormalized if is_last else Opaque
+    if (
+        cls is L.Rescaling
+        and np.ndim(layer.scale) == np.ndim(layer.offset) == 0
+    ):
+        return Affine
+    if cls is FeatureGate:
+        return Gated
+    if cls is L.PReLU:
+        return Sloped
     if cls in (L.Normalization, L.Rescaling):
         return Rescaled if counts[0] == counts[1] else Opaque
     if cls in (L.Flatten, L.Reshape):

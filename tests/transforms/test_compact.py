@@ -270,6 +270,76 @@ def test_strengths_and_scheduled_penalties_come_along():
     assert found["drop/rate"] == 0.25
 
 
+def test_closed_gates_drop_features_and_units():
+    inputs = keras.Input((6,), name="x")
+    x = kreg.layers.FeatureGate(name="first")(inputs)
+    x = layers.Dense(5, activation="sigmoid", name="a")(x)
+    x = kreg.layers.FeatureGate(0.3, seed=1, name="second")(x)
+    model = randomize(keras.Model(inputs, layers.Dense(2, name="b")(x)))
+    model.get_layer("first").log_alpha.assign([9, -9, 0.5, -9, 0, 1])
+    second = model.get_layer("second")
+    second.log_alpha.assign([9, -9, 0.5, 0, -9])
+    for _ in range(3):
+        model(np.ones((2, 6), "float32"), training=True)
+    small, report = compacted(model)
+    assert report.dropped_inputs == {"x": [1, 3]}
+    assert small.get_layer("a").units == 3
+    gate = small.get_layer("second")
+    assert gate.log_alpha.shape == (3,)
+    assert gate.step == second.step == 3
+    assert gate.strength.value == 0.3
+    state = [
+        ops.convert_to_numpy(g.seed_generator.state) for g in (gate, second)
+    ]
+    np.testing.assert_array_equal(*state)
+
+
+@pytest.mark.parametrize("shared", [None, [1], [1, 2]])
+def test_slopes_are_cut(shared):
+    model = sequential(
+        layers.Dense(5, name="a"),
+        layers.PReLU(shared_axes=shared, name="slope"),
+        layers.Rescaling(0.5, -2.0),
+        layers.PReLU(shared_axes=shared, name="after"),
+        layers.Dense(2, name="b"),
+        shape=(4, 3),
+    )
+    zero(model.get_layer("b"), 0, [0, 3])
+    zero(model.get_layer("a"), 1, [1])
+    model.get_layer("a").bias.assign([1.0, -1.0, 1.0, 1.0, 1.0])
+    small, _ = compacted(model)
+    # A constant that is sloped differently at each position cannot be folded.
+    units = 2 if shared else 3
+    assert small.get_layer("a").units == units
+    shape = [
+        1 if i + 1 in (shared or []) else n for i, n in enumerate((4, units))
+    ]
+    assert list(small.get_layer("after").alpha.shape) == shape
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        layers.TimeDistributed,
+        lambda layer, name: kreg.layers.DropConnect(layer, 0.1, name=name),
+        lambda layer, name: kreg.layers.WeightNoise(layer, 0.1, name=name),
+    ],
+)
+def test_layers_in_wrappers_are_cut(wrap):
+    model = sequential(
+        wrap(layers.Dense(5, activation="relu"), name="a"),
+        wrap(layers.Dense(4, activation="tanh"), name="b"),
+        layers.Dense(2, name="c"),
+        shape=(4, 3),
+    )
+    zero(model.get_layer("b").layer, 0, [0, 3])
+    zero(model.get_layer("c"), 0, [1])
+    small, report = compacted(model)
+    assert small.get_layer("a").layer.units == 3
+    assert small.get_layer("b").layer.units == 3
+    assert report.after.parameters == small.count_params()
+
+
 def test_dropped_inputs_are_reported_by_index():
     inputs = keras.Input((6,), name="x")
     hidden = layers.Dense(4, name="a")(layers.Rescaling(2.0)(inputs))

@@ -49,6 +49,24 @@ def test_a_normalization_before_it_counts():
     np.testing.assert_allclose(kreg.importance(model, x), expected, rtol=1e-4)
 
 
+def test_gates_and_batch_normalization_before_it_count():
+    model = keras.Sequential(
+        [
+            keras.Input((3,)),
+            kreg.layers.FeatureGate(name="gate"),
+            layers.BatchNormalization(name="norm"),
+            layers.Dense(4, name="d"),
+        ]
+    )
+    gate, norm = model.get_layer("gate"), model.get_layer("norm")
+    gate.log_alpha.assign([9.0, 0.0, -9.0])  # open, half open, closed
+    norm.gamma.assign([1.0, 3.0, 1.0])
+    norm.moving_variance.assign([4.0 - norm.epsilon] * 3)
+    scale = np.array([1.0, 0.5 * 3.0, 0.0]) / 2.0
+    expected = scale * np.linalg.norm(kernel_of(model, "d"), axis=1)
+    np.testing.assert_allclose(kreg.importance(model), expected, rtol=1e-5)
+
+
 def test_several_inputs_branches_and_nested_models():
     a, b = keras.Input((2,), name="a"), keras.Input((3,), name="b")
     inner = keras.Sequential([keras.Input((5,)), layers.Dense(4, name="d")])
