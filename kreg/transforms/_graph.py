@@ -28,11 +28,17 @@ class Tensor(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Call:
-    """One call of a layer: its name, its number, and what it takes."""
+    """One call of a layer: its name, its number, and what it takes.
+
+    Attributes:
+        node: What the config says of the call, with arguments that are no
+            tensors.
+    """
 
     layer: str
     call: int
     inputs: tuple[Tensor, ...]
+    node: Any = dataclasses.field(default=None, compare=False, repr=False)
 
     def output(self, index: int = 0) -> Tensor:
         """Returns the `index`-th tensor that the call makes."""
@@ -167,7 +173,7 @@ def read(model: Any) -> Graph:
     config = config_of(model)
     layers = {operation.name: operation for operation in model.operations}
     calls = [
-        Call(entry["name"], number, tuple(tensors_in(node)))
+        Call(entry["name"], number, tuple(tensors_in(node)), node)
         for entry in config["layers"]
         for number, node in enumerate(entry["inbound_nodes"])
     ]

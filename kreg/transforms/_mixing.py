@@ -65,12 +65,14 @@ def operation_name(layer: Any) -> str:
 
 
 def activated(activation: Any, values: np.ndarray) -> np.ndarray:
-    """Applies a Keras activation to values; NaN stays NaN."""
+    """Applies a Keras activation, or a function, to values that may be NaN."""
     held = np.nan_to_num(values).astype("float32")[None]
     result = ops.convert_to_numpy(activation(ops.convert_to_tensor(held)))[0]
     if activation_name(activation) in ACROSS and np.isnan(values).any():
         return unknown(len(values))
-    return np.where(np.isnan(values), np.nan, result)
+    # An infinite constant is left where it is: 0 times it is no number.
+    is_known = ~np.isnan(values) & np.isfinite(result)
+    return np.where(is_known, result, np.nan)
 
 
 class Mixing(Kind):

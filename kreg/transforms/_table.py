@@ -9,6 +9,7 @@ from keras import ops
 from kreg._structure import has_named_layers
 from kreg.layers import FeatureGate, ScheduledPenalty
 from kreg.layers._noisy_weights import NoisyWeights
+from kreg.transforms._arithmetic import operation_kind
 from kreg.transforms._graph import Call, Graph
 from kreg.transforms._joining import MERGES, Concatenated, Flattened, Merged
 from kreg.transforms._kinds import Kind, Opaque, channels
@@ -90,7 +91,8 @@ def _class_of(layer: Any, call: Call, graph: Graph) -> type[Kind]:
     if not all(counts) or _is_channels_first(layer) or _is_special(layer):
         return Opaque
     if len(call.inputs) == 1:
-        return _single(layer, shapes, counts)
+        kind = operation_kind(layer, call, shapes, counts)
+        return kind or _single(layer, shapes, counts)
     return _joined(layer, shapes, counts)
 
 
@@ -143,7 +145,7 @@ def _joined(layer: Any, shapes: list[tuple], counts: list[int]) -> type[Kind]:
     same_rank = len({len(shape) for shape in shapes}) == 1
     if name in MERGES and same_rank and len(set(counts)) == 1:
         return Merged
-    if type(layer) is L.Concatenate and same_rank:
+    if name == "Concatenate" and same_rank:  # layer or operation
         return Concatenated
     return Opaque
 

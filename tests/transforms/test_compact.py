@@ -294,6 +294,51 @@ def test_closed_gates_drop_features_and_units():
     np.testing.assert_array_equal(*state)
 
 
+def test_operations_are_understood():
+    inputs = keras.Input((4, 6))
+    a = layers.Dense(5, name="a")(inputs)
+    b = layers.Dense(5, activation="tanh", name="b")(inputs)
+    x = ops.clip(1 - 0.1 * abs(a) + ops.maximum(b, 0.2) / 3, -2.0, 2.0)
+    x = ops.concatenate([x, layers.Dense(3, name="c")(inputs)], axis=-1)
+    x = ops.mean(ops.exp(x), axis=1)
+    model = randomize(keras.Model(inputs, layers.Dense(2, name="d")(x)))
+    for name in ("a", "b"):
+        zero(model.get_layer(name), 1, [1])  # a constant, both together
+    zero(model.get_layer("d"), 0, [3, 6])
+    small, _ = compacted(model)
+    units = [small.get_layer(name).units for name in ("a", "b", "c")]
+    assert units == [3, 3, 2]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda x: x * np.ones(5, "float32"),  # would have to shrink too
+        lambda x: ops.sum(x, axis=1, keepdims=True),
+        lambda x: x + ops.mean(x, axis=-1, keepdims=True),
+        lambda x: ops.flip(x, -1),
+    ],
+)
+def test_other_operations_are_left_whole(operation):
+    inputs = keras.Input((4, 6))
+    x = operation(layers.Dense(5, activation="relu", name="a")(inputs))
+    model = randomize(keras.Model(inputs, layers.Dense(2, name="b")(x)))
+    zero(model.get_layer("a"), 1, [1])
+    zero(model.get_layer("b"), 0, [3])
+    assert compacted(model)[0].get_layer("a").units == 5
+
+
+def test_an_infinite_constant_stays_where_it_is():
+    model = sequential(
+        layers.Dense(3, activation="exponential", name="a"),
+        layers.Dense(2, name="b"),
+    )
+    zero(model.get_layer("a"), 1, [1])
+    model.get_layer("a").bias.assign([0.0, 99.0, 0.0])  # its exp overflows
+    small = kreg.compact(model)
+    assert np.isfinite(ops.convert_to_numpy(small.get_layer("b").bias)).all()
+
+
 @pytest.mark.parametrize("shared", [None, [1], [1, 2]])
 def test_slopes_are_cut(shared):
     model = sequential(
