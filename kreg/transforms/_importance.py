@@ -100,12 +100,15 @@ def _data(model: Any, x: Any, inputs: list[Any]) -> list[Any]:
 
 
 def _deviation(values: Any, shape: tuple[int, ...]) -> np.ndarray:
-    values = np.asarray(values, "float64")
+    try:
+        values = np.asarray(values, "float64")
+    except (TypeError, ValueError):
+        fail("x", "an array of numbers", type(values).__name__)
     fits = values.ndim == len(shape) + 1 and all(
         wanted in (1, given)
         for wanted, given in zip(shape, values.shape[1:], strict=True)
     )
-    if not fits or not np.isfinite(values).all():
+    if not fits or not values.size or not np.isfinite(values).all():
         fail("x", f"finite values of shape (samples, *{shape})", values.shape)
     longer = tuple(
         axis + 1

@@ -3,6 +3,7 @@
 from typing import Any
 
 from kreg._validation import fail
+from kreg.regularizers import Penalty
 from kreg.transforms._graph import check_model, config_of, refuse_split
 from kreg.transforms._insertion import Insertion, check_dropout
 from kreg.transforms._penalties import check_penalty, penalized
@@ -116,6 +117,7 @@ def regularize(
                 "Name layers with `after`",
             )
     new = rebuilt(model, config)
+    _check_shapes(new)
     copy_weights(model, new)
     copy_compilation(model, new)
     return new
@@ -138,3 +140,10 @@ def _with_penalties(
                 penalties[name]["class_name"],
             )
     return config
+
+
+def _check_shapes(model: Any) -> None:
+    """Raises `ValueError` if a penalty does not fit a weight of the model."""
+    for variable in model.weights:
+        if isinstance(variable.regularizer, Penalty):
+            variable.regularizer.check_shape(tuple(variable.shape))

@@ -122,6 +122,15 @@ def test_convolutions_have_one_norm_for_each_channel(make):
             "(samples, *(2,)). Received: x=(4, 3) (of type tuple)",
         ),
         (
+            {"x": np.zeros((0, 2))},
+            "Invalid value for argument `x`. Expected finite values of shape "
+            "(samples, *(2,)). Received: x=(0, 2) (of type tuple)",
+        ),
+        (
+            {"x": np.full((4, 2), "high")},
+            "Invalid value for argument `x`. Expected an array of numbers. ",
+        ),
+        (
             {"x": np.full((4, 2), np.nan)},
             "Invalid value for argument `x`. Expected finite values of shape",
         ),

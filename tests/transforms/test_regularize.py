@@ -411,6 +411,25 @@ def test_bad_input():
         "dropout='half'",
         dropout="half",
     )
+    for layer in (layers.Flatten(), kreg.layers.FeatureGate()):  # no noise
+        raises(
+            ValueError,
+            "Invalid value for argument `dropout`. Expected a rate in [0, 1], "
+            "a layer such as kreg.layers.ScheduledDropout(0.2), or None.",
+            dropout=layer,
+        )
+    raises(
+        ValueError,
+        "Invalid value for argument `group_axis`. Expected an axis of the "
+        "penalized weight of shape (6, 8). Received: group_axis=2",
+        kernel=kreg.regularizers.GroupLasso(0.1, group_axis=2),
+    )
+    raises(
+        ValueError,
+        "Invalid value for argument `weights`. Expected an array that "
+        "broadcasts to the penalized shape (8, 7).",
+        kernel=L1(0.1, weights=np.ones((6, 8))),
+    )
     raises(
         ValueError,
         "Invalid value for argument `where`. 'conv*' matches no layer of the "
