@@ -40,14 +40,24 @@ ELEMENTWISE = {
     "threshold",
 }
 ACROSS = {"softmax", "log_softmax", "sparsemax"}
+_OF_LAYERS = {
+    keras.layers.ELU: "elu",
+    keras.layers.LeakyReLU: "leaky_relu",
+    keras.layers.ReLU: "relu",
+}
 _OF_OPERATIONS = {
     name.replace("_", ""): name for name in (*ELEMENTWISE, *ACROSS, "glu")
 }
 
 
 def activation_name(activation: Any) -> str:
-    """Returns the name of a Keras activation; `""` for a user's own."""
+    """Returns the name of a Keras activation; `""` for a user's own.
+
+    A layer may be one, as in `Dense(8, activation=LeakyReLU(0.2))`.
+    """
     name = getattr(activation, "__name__", "")
+    if isinstance(activation, keras.layers.Layer):
+        name = _OF_LAYERS.get(type(activation), "")
     known = (activation.__module__ or "").startswith("keras.")
     return name if known else ""
 

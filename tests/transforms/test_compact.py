@@ -61,6 +61,20 @@ def test_a_constant_unit_moves_into_the_next_bias(use_bias):
     assert small.get_layer("b").use_bias
 
 
+def test_a_layer_may_be_an_activation():
+    model = sequential(
+        layers.Dense(5, activation=layers.LeakyReLU(0.2), name="a"),
+        layers.Conv1D(4, 1, activation=layers.ReLU(max_value=1.0), name="b"),
+        layers.Dense(2, name="c"),
+        shape=(3, 6),
+    )
+    zero(model.get_layer("a"), 1, [0])
+    zero(model.get_layer("c"), 0, [1, 2])
+    small, _ = compacted(model)
+    assert small.get_layer("a").units == 4
+    assert small.get_layer("b").filters == 2
+
+
 def test_what_feeds_only_the_dead_is_dead():
     model = sequential(
         layers.Dense(5, activation="relu", name="a"),
