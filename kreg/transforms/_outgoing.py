@@ -47,7 +47,7 @@ class Outgoing:
                 that has been multiplied by.
         """
         for call in graph.consumers(tensor):
-            layer = core(graph.layers[call.layer])
+            layer = graph.layers[call.layer]
             if has_named_layers(layer):
                 inner = read(layer)
                 entries = zip(call.inputs, inner.inputs, strict=True)
@@ -55,6 +55,7 @@ class Outgoing:
                     if outer == tensor:
                         self.follow(inner, entry, held)
                 continue
+            layer = core(layer)
             kernel = _kernel(layer)
             if kernel is not None:
                 self._count(kernel, held)

@@ -82,7 +82,10 @@ def core(layer: Any) -> Any:
     Penalties and noise on weights act in training only, and along the last
     axis it is all one whether time steps come one by one.
     """
-    return layer.layer if isinstance(layer, WRAPPERS) else layer
+    is_wrapper = isinstance(layer, WRAPPERS)
+    if is_wrapper and not has_named_layers(layer.layer):
+        return layer.layer
+    return layer
 
 
 def _class_of(layer: Any, call: Call, graph: Graph) -> type[Kind]:

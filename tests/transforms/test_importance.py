@@ -143,6 +143,20 @@ def test_bad_input(arguments, sentence):
     assert str(caught.value).startswith(sentence)
 
 
+def test_time_steps_share_their_layers():
+    steps = layers.TimeDistributed(layers.Dense(5), name="steps")
+    model = keras.Sequential([keras.Input((4, 3)), steps])
+    norms = np.linalg.norm(ops.convert_to_numpy(steps.layer.kernel), axis=1)
+    expected = np.tile(norms, (4, 1))
+    np.testing.assert_allclose(kreg.importance(model), expected, rtol=1e-6)
+    inner = keras.Sequential([keras.Input((3, 2)), layers.Flatten()])
+    inner.add(layers.Dense(2))
+    model = keras.Sequential([keras.Input((4, 3, 2))])
+    model.add(layers.TimeDistributed(inner, name="steps"))
+    with pytest.raises(ValueError, match="layer 'steps' of type"):
+        kreg.importance(model)
+
+
 def test_models_that_have_no_features():
     model = keras.Sequential(
         [keras.Input((4,)), layers.Embedding(5, 2, name="words")]
