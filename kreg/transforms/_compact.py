@@ -32,7 +32,8 @@ def compact(model: Any, tolerance: float = 0.0, report: bool = False) -> Any:
     left whole, with what it takes and makes: layers of your own, recurrent,
     attention and embedding layers, LayerNormalization (a constant input of it
     moves the mean and variance of all others), layers whose penalty holds an
-    array of weights. The interfaces of nested models stay, and so do the
+    array of weights or groups of units, or whose initializer holds an array.
+    The interfaces of nested models stay, and so do the
     shapes of inputs and outputs: input features without weights are reported,
     not removed. A layer whose units are all dead keeps one if there is a way
     around it.

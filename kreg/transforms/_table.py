@@ -60,6 +60,7 @@ WINDOWED = (
     L.ZeroPadding2D,
     L.ZeroPadding3D,
 )
+HOLDERS = ("_regularizer", "_constraint", "_initializer", "penalty")
 WRAPPERS = (ScheduledPenalty, NoisyWeights, L.TimeDistributed)
 ACTIVATIONS = (L.ReLU, L.LeakyReLU, L.ELU)
 
@@ -72,7 +73,10 @@ def kind_of(call: Call, graph: Graph, tolerance: float) -> Kind:
         graph: The graph that it stands in.
         tolerance: Float >= 0. Weights up to this size count as zero.
     """
-    layer = core(graph.layers[call.layer])
+    whole = graph.layers[call.layer]
+    layer = core(whole)
+    if _is_special(whole) or _is_special(layer):
+        return Opaque(layer, tolerance)
     return _class_of(layer, call, graph)(layer, tolerance)
 
 
@@ -91,7 +95,7 @@ def core(layer: Any) -> Any:
 def _class_of(layer: Any, call: Call, graph: Graph) -> type[Kind]:
     shapes = [graph.shapes.get(t, ()) for t in (*call.inputs, call.output())]
     counts = [channels(t, graph.shapes) for t in (*call.inputs, call.output())]
-    if not all(counts) or _is_channels_first(layer) or _is_special(layer):
+    if not all(counts) or _is_channels_first(layer):
         return Opaque
     if len(call.inputs) == 1:
         kind = operation_kind(layer, call, shapes, counts)
@@ -185,13 +189,22 @@ def _is_special(layer: Any) -> bool:
         return True
     if getattr(layer, "lora_enabled", False):
         return True
-    regularizers = [
-        value
-        for name, value in vars(layer).items()
-        if name.endswith(("_regularizer", "_constraint"))
-        and hasattr(value, "get_config")
+    # On Torch, penalties that are layers are kept apart.
+    attributes = {**vars(layer), **vars(layer).get("_modules", {})}
+    held = [
+        value.get_config()
+        for name, value in attributes.items()
+        if name.endswith(HOLDERS) and hasattr(value, "get_config")
     ]
-    return any(_holds_numbers(held.get_config()) for held in regularizers)
+    return any(_holds_numbers(config) or _groups(config) for config in held)
+
+
+def _groups(config: Any) -> bool:
+    """Tells whether a config groups units: a rest of them is no group."""
+    if isinstance(config, dict):
+        size = config.get("group_size", 1)
+        return size != 1 or any(map(_groups, config.values()))
+    return isinstance(config, (list, tuple)) and any(map(_groups, config))
 
 
 def _holds_numbers(config: Any) -> bool:

@@ -264,6 +264,43 @@ def test_a_penalty_that_holds_an_array_leaves_its_layer_whole():
     assert np.isfinite(float(sum(small.losses)))
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"kernel_regularizer": kreg.regularizers.L1(0.1, np.ones((6, 5)))},
+        {"kernel_regularizer": kreg.regularizers.GroupLasso(0.1, -1, 5)},
+        {
+            "kernel_regularizer": kreg.regularizers.Sum(
+                [kreg.regularizers.GroupLasso(0.1, -1, 5)]
+            )
+        },
+        {"kernel_initializer": keras.initializers.Constant(np.ones((6, 5)))},
+    ],
+)
+def test_what_would_not_fit_a_smaller_layer_leaves_it_whole(arguments):
+    model = sequential(
+        layers.Dense(5, name="a", **arguments), layers.Dense(2, name="b")
+    )
+    zero(model.get_layer("b"), 0, [2])
+    small, _ = compacted(model)
+    assert small.get_layer("a").units == 5
+    assert np.isfinite(float(sum(small.losses)))
+
+
+def test_a_scheduled_penalty_on_groups_leaves_its_layer_whole():
+    model = sequential(
+        kreg.layers.ScheduledPenalty(
+            layers.Dense(5),
+            kreg.regularizers.GroupLasso(0.1, -1, 5),
+            kreg.schedules.Ramp(steps=9),
+            name="a",
+        ),
+        layers.Dense(2, name="b"),
+    )
+    zero(model.get_layer("b"), 0, [2])
+    assert compacted(model)[0].get_layer("a").layer.units == 5
+
+
 def test_strengths_and_scheduled_penalties_come_along():
     model = sequential(
         kreg.layers.ScheduledPenalty(
