@@ -161,6 +161,24 @@ def test_operations_that_are_activations_count():
     assert values(twice) == values(new)
 
 
+@pytest.mark.parametrize(
+    ("activation", "expected"),
+    [
+        (lambda x: 0.5 * ops.relu(x), {"relu_dropout/rate"}),
+        (lambda x: ops.gelu(x) * ops.sigmoid(x), {"gelu_dropout/rate"}),
+        (lambda x: x * ops.tanh(ops.softplus(x)), set()),  # mish
+        (lambda x: 0.5 * x * (1 + ops.tanh(0.8 * x + 0.04 * x**3)), set()),
+    ],
+)
+def test_dropout_is_not_put_into_formulas(activation, expected):
+    inputs = keras.Input((6,))
+    x = activation(layers.Dense(8)(inputs))
+    x = layers.Dense(8, activation="relu", name="last")(x)
+    old = keras.Model(inputs, layers.Dense(2)(x))
+    new = kreg.regularize(old, dropout=0.4)
+    assert set(values(new)) == {*expected, "last_dropout/rate"}
+
+
 def test_dropout_goes_after_operations_that_are_named():
     new = kreg.regularize(with_operations(), dropout=0.4, after="inner/gelu*")
     found = [path for path in values(new) if path.endswith("_dropout/rate")]
