@@ -140,11 +140,19 @@ def may_be_equal(shape: Any, other: Any) -> bool:
 
 
 def _is_ragged_or_sparse(value: Any) -> bool:
-    flags = ("ragged", "sparse", "is_nested", "is_sparse", "is_sparse_csr")
+    flags = ["ragged", "sparse", "is_nested", "is_sparse", "is_sparse_csr"]
+    if isinstance(value, keras.KerasTensor) and not _is_input(value):
+        flags = ["ragged"]  # Keras takes `2.0 * x` for sparse
     kinds = ("RaggedTensor", "SparseTensor", "IndexedSlices", "BCOO")
     return type(value).__name__ in kinds or any(
         getattr(value, flag, False) is True for flag in flags
     )
+
+
+def _is_input(value: Any) -> bool:
+    """Tells whether a symbolic tensor is what `keras.Input` returned."""
+    history = getattr(value, "_keras_history", (None,))
+    return isinstance(history[0], keras.layers.InputLayer)
 
 
 def _is_number(value: Any) -> bool:

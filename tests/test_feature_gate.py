@@ -96,3 +96,9 @@ def test_an_unknown_number_of_features_is_refused():
     with pytest.raises(ValueError, match=sentence):
         FeatureGate()(keras.Input((4, None)))
     assert FeatureGate()(keras.Input((None, 4))).shape == (None, None, 4)
+
+
+def test_numbers_of_numpy_are_taken():
+    gate = FeatureGate(np.float32(0.5), open_probability=np.float32(0.25))
+    assert gate.get_config()["open_probability"] == 0.25
+    assert type(gate.get_config()["open_probability"]) is float

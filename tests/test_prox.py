@@ -370,3 +370,24 @@ def test_weights_may_be_a_registered_function(tmp_path):
     with pytest.raises(ValueError, match="registered function") as raised:
         R.L2(weights=lambda w: w).get_config()
     assert "register_keras_serializable" in str(raised.value)
+
+
+def test_weights_that_do_not_fit_are_refused_in_one_line():
+    narrow = R.L1(0.3, weights=lambda w: ops.ones((3,)))
+    sentence = (
+        r"a function that returns an array that broadcasts to the penalized "
+        r"shape \(2, 2\). Received: weights='array of shape \(3,\)'"
+    )
+    with pytest.raises(ValueError, match=sentence):
+        narrow(np.ones((2, 2), "float32"))
+    with pytest.raises(ValueError, match=r"array of shape \(9, 9\) with -1.0"):
+        R.L2(0.3, weights=-np.ones((9, 9)))
+
+
+def test_weights_of_activities_of_unknown_batch_size():
+    layer = keras.layers.Dense(
+        3, activity_regularizer=R.L1(0.3, weights=[1.0, 2.0, 3.0])
+    )
+    model = keras.Sequential([keras.Input((2,)), layer])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 2)), np.ones((4, 3)), verbose=0)

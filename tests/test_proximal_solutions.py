@@ -290,10 +290,32 @@ def test_polish_refuses_data_that_it_cannot_use():
         (x, y[:5], "as many samples as `y` has"),
         (x, None, "as many samples as `y` has"),
         (list(x[:, 0]), y, "as many samples as `y` has"),
+        (x[:0], y[:0], "at least one sample"),
+        (
+            x[:, :3],
+            y,
+            r"`x`. Expected inputs of the model, which are of shape "
+            r"\(None, 10\). Received: x of shape \(442, 3\) and dtype float32",
+        ),
+        ([x, x], y, r"Received: x of shape \(442, 10\) and dtype float32, "),
+        (
+            x,
+            np.full(len(x), "high"),
+            r"`y`. Expected targets that the loss takes beside outputs of "
+            r"shape \(None, 1\). Received: y of shape \(442,\)",
+        ),
     ):
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(ValueError, match=message) as caught:
             Proximal.polish(model, bad_x, bad_y)
+        assert "\n" not in str(caught.value)
         np.testing.assert_array_equal(problems.kernel(model), before)
+
+
+def test_polish_refuses_a_model_without_weights():
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(Proximal("sgd", R.L1(0.1)), "mse")
+    with pytest.raises(ValueError, match="`model`. Expected a built model"):
+        Proximal.polish(model, np.ones((4, 2)), np.ones((4, 1)))
 
 
 def test_polish_lowers_the_objective_of_a_network():

@@ -1,6 +1,7 @@
 """FeatureGate: which inputs a network needs, learnt with the weights."""
 
 import math
+import numbers
 from typing import Any
 
 import keras
@@ -93,10 +94,10 @@ class FeatureGate(NoiseState, keras.layers.Layer):
             calls_per_step=calls_per_step,
             **kwargs,
         )
-        is_number = isinstance(open_probability, (int, float))
+        is_number = isinstance(open_probability, numbers.Real)
         if not (is_number and 0 < open_probability < 1):
             fail("open_probability", "a float in (0, 1)", open_probability)
-        self.open_probability = open_probability
+        self.open_probability = float(open_probability)
         self.strength = self.new_strength("strength", strength)
         self.supports_masking = True
 

@@ -11,6 +11,7 @@ from keras import ops
 
 from kreg._structure import walk
 from kreg._validation import check_count, check_non_negative, fail
+from kreg.optimizers._samples import check_samples
 
 Values = list[np.ndarray]
 _SLACK = 1e-6  # of the loss: what float32 can tell apart
@@ -25,7 +26,7 @@ def polish(
     """See `Proximal.polish`."""
     check_count(steps, "steps")
     check_non_negative(tolerance, "tolerance")
-    _check_samples(x, y)
+    check_samples(model, x, y)
     if not optimizer.built:
         optimizer.build(model.trainable_variables)
     variables = list(model.trainable_variables)
@@ -143,16 +144,6 @@ def _search(
         size /= 2
         accepted, to = attempt(size)
     return size, to
-
-
-def _check_samples(x: Any, y: Any) -> None:
-    """Raises `ValueError` unless `x` and `y` are arrays of as many samples."""
-    shapes = [
-        tuple(getattr(array, "shape", ()))
-        for array in (*keras.tree.flatten(x), *keras.tree.flatten(y))
-    ]
-    if () in shapes or len({shape[0] for shape in shapes}) > 1:
-        fail("x", "arrays of as many samples as `y` has", shapes)
 
 
 def _gradients_of(model: Any, variables: list[Any], x: Any, y: Any) -> Any:

@@ -38,6 +38,11 @@ class Weights:
         if self.function is not None:
             # Constants to differentiation, as in the adaptive lasso.
             factors = self.function(ops.stop_gradient(x))
+            _check_broadcast(
+                getattr(factors, "shape", ()),
+                x.shape,
+                "a function that returns an array",
+            )
             return ops.multiply(
                 cast_like(strength, x), ops.stop_gradient(cast_like(factors, x))
             )
@@ -50,19 +55,8 @@ class Weights:
 
     def check_shape(self, shape: Any) -> None:
         """Raises `ValueError` unless the array broadcasts to `shape`."""
-        if self.array is None:
-            return
-        shape = tuple(shape)
-        try:
-            fits = np.broadcast_shapes(self.array.shape, shape) == shape
-        except ValueError:
-            fits = False
-        if not fits:
-            fail(
-                "weights",
-                f"an array that broadcasts to the penalized shape {shape}",
-                f"array of shape {self.array.shape}",
-            )
+        if self.array is not None:
+            _check_broadcast(self.array.shape, shape)
 
     def config(self) -> dict[str, Any]:
         """Returns the argument `weights` as JSON can hold it, if there is one.
@@ -92,6 +86,27 @@ def _checked(given: Any) -> np.ndarray:
         array = np.array(ops.convert_to_numpy(given), dtype="float32")
     except (TypeError, ValueError):
         fail("weights", _EXPECTED, given)
-    if not np.all(np.isfinite(array) & (array >= 0)):
+    is_fine = np.isfinite(array) & (array >= 0)
+    if not np.all(is_fine):
+        if array.size > 9:  # which would fill the screen
+            bad = float(array[~is_fine][0])
+            given = f"array of shape {array.shape} with {bad}"
         fail("weights", _EXPECTED, given)
     return array
+
+
+def _check_broadcast(given: Any, shape: Any, what: str = "an array") -> None:
+    """Raises `ValueError` unless factors of shape `given` broadcast."""
+    given, shape = tuple(given), tuple(shape)
+    if None in (*given, *shape):  # of activities, while a graph is made
+        return
+    try:
+        fits = np.broadcast_shapes(given, shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        fail(
+            "weights",
+            f"{what} that broadcasts to the penalized shape {shape}",
+            f"array of shape {given}",
+        )

@@ -8,7 +8,7 @@ from keras import ops
 from kreg._structure import walk
 from kreg._validation import check_non_negative
 from kreg.transforms._cutting import Cuts
-from kreg.transforms._graph import check_model, config_of
+from kreg.transforms._graph import check_model, config_of, refuse_split
 from kreg.transforms._rebuilding import copy_compilation, copy_weights, rebuilt
 from kreg.transforms._report import report_of
 
@@ -24,17 +24,19 @@ def compact(model: Any, tolerance: float = 0.0, report: bool = False) -> Any:
     Such zeros are what proximal steps with a group penalty make; gradient
     steps alone make none.
 
-    Understood are Dense, Conv1D/2D/3D, SeparableConv, DepthwiseConv and
-    BatchNormalization, on the last axis, with activations, pooling, padding,
-    upsampling, Flatten, Reshape, noise layers, Concatenate, and Add,
-    Multiply and their like, whose branches keep the union of what either
-    needs. All else is left whole, with what it takes and makes: layers of
-    your own, recurrent, attention and embedding layers, LayerNormalization
-    (a constant input of it moves the mean and variance of all others), layers
-    whose penalty holds an array of weights. The interfaces of nested models
-    stay, and so do the shapes of inputs and outputs: input features without
-    weights are reported, not removed. A layer whose units are all dead keeps
-    one if there is a way around it.
+    Understood are Dense, Conv1D/2D/3D, SeparableConv, DepthwiseConv,
+    BatchNormalization and FeatureGate, on the last axis, with activations,
+    pooling, padding, upsampling, Flatten, Reshape, noise layers, Concatenate,
+    and Add, Multiply and their like, whose branches keep the union of what
+    either needs; also inside TimeDistributed and kreg's wrappers. All else is
+    left whole, with what it takes and makes: layers of your own, recurrent,
+    attention and embedding layers, LayerNormalization (a constant input of it
+    moves the mean and variance of all others), layers whose penalty holds an
+    array of weights or groups of units, or whose initializer holds an array.
+    The interfaces of nested models stay, and so do the
+    shapes of inputs and outputs: input features without weights are reported,
+    not removed. A layer whose units are all dead keeps one if there is a way
+    around it.
 
     The new model is an ordinary Keras model: it saves, loads and trains on.
     It is compiled like the old one; its optimizer begins anew, unless nothing
@@ -60,7 +62,8 @@ def compact(model: Any, tolerance: float = 0.0, report: bool = False) -> Any:
     Raises:
         TypeError: If `model` is not a Keras 3 model, or is a subclassed one.
         ValueError: If `tolerance` is negative, the model is not built, its
-            weights are not finite, or nothing of it would be left.
+            weights are not finite, a layer stands in two of the models nested
+            in it, or nothing of it would be left.
 
     Example:
 
@@ -81,6 +84,7 @@ def compact(model: Any, tolerance: float = 0.0, report: bool = False) -> Any:
     check_model(model, ADVICE)
     tolerance = check_non_negative(tolerance, "tolerance")
     _check_weights(model)
+    refuse_split(model)
     cuts = Cuts(model, tolerance)
     if cuts.analyses[""].is_constant():
         raise ValueError(

@@ -82,11 +82,11 @@ class Cuts:
                 continue
             source, target = cut.kind.layer, core(targets[path])
             for name, value in values.items():
-                variable = getattr(target, name, None)
+                variable = _found(target, name)
                 if variable is None:  # a bias that would be zero
                     continue
                 variable.assign(value)
-                flag = getattr(getattr(source, name, None), "trainable", True)
+                flag = getattr(_found(source, name), "trainable", True)
                 if variable.trainable != flag:
                     variable.trainable = flag
 
@@ -113,8 +113,15 @@ class Cuts:
             )
 
 
+def _found(layer: Any, name: str) -> Any:
+    """Returns the variable at a path of attributes, or `None`."""
+    for attribute in name.split("."):
+        layer = getattr(layer, attribute, None)
+    return layer
+
+
 def _configured(arguments: dict[str, Any], cut: Cut) -> dict[str, Any]:
-    if "penalty" in arguments and "layer" in arguments:  # ScheduledPenalty
+    if "layer" in arguments:  # of a wrapper
         inner = arguments["layer"]
         changed = _configured(inner["config"], cut)
         return {**arguments, "layer": {**inner, "config": changed}}

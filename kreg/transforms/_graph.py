@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from kreg._structure import has_named_layers
+from kreg._structure import has_named_layers, walk
 from kreg._validation import check_layer
 
 
@@ -28,11 +28,17 @@ class Tensor(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Call:
-    """One call of a layer: its name, its number, and what it takes."""
+    """One call of a layer: its name, its number, and what it takes.
+
+    Attributes:
+        node: What the config says of the call, with arguments that are no
+            tensors.
+    """
 
     layer: str
     call: int
     inputs: tuple[Tensor, ...]
+    node: Any = dataclasses.field(default=None, compare=False, repr=False)
 
     def output(self, index: int = 0) -> Tensor:
         """Returns the `index`-th tensor that the call makes."""
@@ -88,6 +94,24 @@ def check_model(model: Any, advice: str) -> None:
             "Functional model. Received: a subclassed model of type "
             f"{type(model).__name__}, whose graph is in Python code. {advice}"
         )
+
+
+def refuse_split(model: Any) -> None:
+    """Refuses a layer that stands in two of the models inside `model`."""
+    homes: dict[int, str] = {}
+    for path, part in walk(model):
+        if not has_named_layers(part):
+            continue
+        for layer in part.layers:
+            home = homes.setdefault(id(layer), path)
+            if home != path:
+                raise ValueError(
+                    "Invalid value for argument `model`. Expected layers that "
+                    "belong to one of the nested models each. Received: layer "
+                    f"{layer.name!r} in both {home or model.name!r} and "
+                    f"{path or model.name!r}, which Keras would load as two "
+                    "layers."
+                )
 
 
 def config_of(layer: Any) -> dict[str, Any]:
@@ -149,7 +173,7 @@ def read(model: Any) -> Graph:
     config = config_of(model)
     layers = {operation.name: operation for operation in model.operations}
     calls = [
-        Call(entry["name"], number, tuple(tensors_in(node)))
+        Call(entry["name"], number, tuple(tensors_in(node)), node)
         for entry in config["layers"]
         for number, node in enumerate(entry["inbound_nodes"])
     ]

@@ -28,8 +28,9 @@ def importance(model: Any, x: Any = None, norm: str = "l2") -> Any:
         group:  sqrt(size(w_j)) * sqrt(sum(square(w_j)))
 
     the second being the feature's term in a group lasso. Between the inputs
-    and the first kernels may stand Flatten, Reshape, Concatenate, noise,
-    `Rescaling` and `Normalization`, whose scale counts.
+    and the first kernels may stand Flatten, Reshape, Concatenate, noise, and
+    `Rescaling`, `Normalization`, `BatchNormalization` and `FeatureGate`, whose
+    scale at inference counts.
 
     Args:
         model: Built Sequential or Functional Keras model.
@@ -99,12 +100,15 @@ def _data(model: Any, x: Any, inputs: list[Any]) -> list[Any]:
 
 
 def _deviation(values: Any, shape: tuple[int, ...]) -> np.ndarray:
-    values = np.asarray(values, "float64")
+    try:
+        values = np.asarray(values, "float64")
+    except (TypeError, ValueError):
+        fail("x", "an array of numbers", type(values).__name__)
     fits = values.ndim == len(shape) + 1 and all(
         wanted in (1, given)
         for wanted, given in zip(shape, values.shape[1:], strict=True)
     )
-    if not fits or not np.isfinite(values).all():
+    if not fits or not values.size or not np.isfinite(values).all():
         fail("x", f"finite values of shape (samples, *{shape})", values.shape)
     longer = tuple(
         axis + 1

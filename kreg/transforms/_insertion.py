@@ -12,7 +12,7 @@ from kreg.layers import ScheduledDropout
 from kreg.transforms._graph import Graph, Tensor, read, references
 from kreg.transforms._rules import Rule
 from kreg.transforms._sites import Surroundings, find, surroundings_of
-from kreg.transforms._twins import translated
+from kreg.transforms._twins import is_noise, translated
 
 
 def check_dropout(value: Any) -> dict[str, Any] | None:
@@ -21,9 +21,7 @@ def check_dropout(value: Any) -> dict[str, Any] | None:
         return None
     if isinstance(value, numbers.Real):
         value = ScheduledDropout(check_strength(value, "dropout", 1.0))
-    if not isinstance(value, keras.layers.Layer) or isinstance(
-        value, keras.Model
-    ):
+    if not _may_be_noise(value):
         fail(
             "dropout",
             "a rate in [0, 1], a layer such as "
@@ -31,6 +29,17 @@ def check_dropout(value: Any) -> dict[str, Any] | None:
             value,
         )
     return translated(keras.saving.serialize_keras_object(value))
+
+
+def _may_be_noise(value: Any) -> bool:
+    """Tells whether a layer is noise, or a user's own, of which none knows."""
+    if not isinstance(value, keras.layers.Layer):
+        return False
+    home = type(value).__module__.partition(".")[0]
+    is_own = home not in ("keras", "kreg") and not isinstance(
+        value, keras.Model
+    )
+    return is_noise(value) or is_own
 
 
 class Insertion:

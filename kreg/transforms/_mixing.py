@@ -33,28 +33,56 @@ ELEMENTWISE = {
     "softplus",
     "softsign",
     "sparse_plus",
+    "sparse_sigmoid",
     "squareplus",
     "tanh",
     "tanh_shrink",
     "threshold",
 }
 ACROSS = {"softmax", "log_softmax", "sparsemax"}
+_OF_LAYERS = {
+    keras.layers.ELU: "elu",
+    keras.layers.LeakyReLU: "leaky_relu",
+    keras.layers.ReLU: "relu",
+}
+_OF_OPERATIONS = {
+    name.replace("_", ""): name for name in (*ELEMENTWISE, *ACROSS, "glu")
+}
 
 
 def activation_name(activation: Any) -> str:
-    """Returns the name of a Keras activation; `""` for a user's own."""
+    """Returns the name of a Keras activation; `""` for a user's own.
+
+    A layer may be one, as in `Dense(8, activation=LeakyReLU(0.2))`.
+    """
     name = getattr(activation, "__name__", "")
+    if isinstance(activation, keras.layers.Layer):
+        name = _OF_LAYERS.get(type(activation), "")
     known = (activation.__module__ or "").startswith("keras.")
     return name if known else ""
 
 
+def operation_name(layer: Any) -> str:
+    """Returns the name of the activation that an operation is, or `""`.
+
+    `keras.ops.hard_sigmoid(x)` in a Functional model is a `HardSigmoid`.
+    """
+    if isinstance(layer, keras.layers.Layer):
+        return ""
+    is_keras = (type(layer).__module__ or "").startswith("keras.")
+    name = _OF_OPERATIONS.get(type(layer).__name__.lower(), "")
+    return name if is_keras else ""
+
+
 def activated(activation: Any, values: np.ndarray) -> np.ndarray:
-    """Applies a Keras activation to values; NaN stays NaN."""
+    """Applies a Keras activation, or a function, to values that may be NaN."""
     held = np.nan_to_num(values).astype("float32")[None]
     result = ops.convert_to_numpy(activation(ops.convert_to_tensor(held)))[0]
     if activation_name(activation) in ACROSS and np.isnan(values).any():
         return unknown(len(values))
-    return np.where(np.isnan(values), np.nan, result)
+    # An infinite constant is left where it is: 0 times it is no number.
+    is_known = ~np.isnan(values) & np.isfinite(result)
+    return np.where(is_known, result, np.nan)
 
 
 class Mixing(Kind):

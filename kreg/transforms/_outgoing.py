@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from kreg._structure import has_named_layers
+from kreg.layers import FeatureGate
 from kreg.transforms._graph import Call, Graph, Tensor, read
 from kreg.transforms._mixing import Separable, mixing_kind
 from kreg.transforms._table import core
@@ -46,7 +47,7 @@ class Outgoing:
                 that has been multiplied by.
         """
         for call in graph.consumers(tensor):
-            layer = core(graph.layers[call.layer])
+            layer = graph.layers[call.layer]
             if has_named_layers(layer):
                 inner = read(layer)
                 entries = zip(call.inputs, inner.inputs, strict=True)
@@ -54,6 +55,7 @@ class Outgoing:
                     if outer == tensor:
                         self.follow(inner, entry, held)
                 continue
+            layer = core(layer)
             kernel = _kernel(layer)
             if kernel is not None:
                 self._count(kernel, held)
@@ -109,6 +111,11 @@ def _passed(
     if type(layer) is L.Normalization and not layer.invert:
         variance = ops.convert_to_numpy(layer.variance)
         return numbers, scales / np.sqrt(variance.reshape(variance.shape[1:]))
+    if type(layer) is FeatureGate:
+        return numbers, scales * ops.convert_to_numpy(layer.gates)
+    is_batched = type(layer) is L.BatchNormalization
+    if is_batched and layer.axis in (-1, numbers.ndim):
+        return numbers, scales * _slopes(layer)
     if type(layer) in PADDED:
         width = np.array(layer.padding).reshape(-1, 2)
         pairs = [*map(tuple, width), (0, 0)]
@@ -121,6 +128,13 @@ def _passed(
         f"{layer.name!r} of type {type(layer).__name__}, which has no weights "
         "for each feature."
     )
+
+
+def _slopes(layer: Any) -> np.ndarray:
+    """Returns what a BatchNormalization multiplies each channel by."""
+    variance = ops.convert_to_numpy(layer.moving_variance)
+    gamma = ops.convert_to_numpy(layer.gamma) if layer.scale else 1.0
+    return gamma / np.sqrt(variance + layer.epsilon)
 
 
 def _lined_up(

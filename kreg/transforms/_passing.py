@@ -1,8 +1,8 @@
 """Kinds that hand units on: normalization, depthwise kernels, activations."""
 
+import operator
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -41,8 +41,18 @@ class Windowed(Free):
         return np.where(values == 0, values, np.nan)
 
 
+class Affine(Free):
+    """`Rescaling` of all channels by one number."""
+
+    def constants(
+        self, call: Call, known: dict[Tensor, np.ndarray], shapes: Shapes
+    ) -> np.ndarray:
+        """Returns the constants, rescaled."""
+        return known[call.inputs[0]] * self.layer.scale + self.layer.offset
+
+
 class Rescaled(Free):
-    """A scaling of inputs that is not trained: `Normalization`, `Rescaling`."""
+    """A scaling of inputs by channel that is not trained: `Normalization`."""
 
     def link(self, call: Call, units: Units, shapes: Shapes) -> None:
         """Hands the units on, and pins them: its own state is left whole."""
@@ -88,6 +98,56 @@ class BatchNormalized(Kind):
         return {name: value[kept] for name, value in self.values.items()}
 
 
+class Gated(Kind):
+    """FeatureGate: what a closed gate lets through is zero."""
+
+    def __init__(self, layer: Any, tolerance: float):
+        super().__init__(layer, tolerance)
+        self.gates = ops.convert_to_numpy(layer.gates)
+
+    def constants(
+        self, call: Call, known: dict[Tensor, np.ndarray], shapes: Shapes
+    ) -> np.ndarray:
+        """Returns zero for closed gates, and what becomes of constants."""
+        is_closed = self.gates <= self.tolerance
+        return np.where(is_closed, 0.0, known[call.inputs[0]] * self.gates)
+
+    def weights(
+        self, taken: np.ndarray, kept: np.ndarray, constants: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Returns the gates that stay, and what counts and draws."""
+        held = {
+            name: ops.convert_to_numpy(operator.attrgetter(name)(self.layer))
+            for name in ("log_alpha", "counter.calls", "seed_generator.state")
+        }
+        return {**held, "log_alpha": held["log_alpha"][kept]}
+
+
+class Sloped(Kind):
+    """PReLU: a slope for each channel, maybe for each position as well."""
+
+    def __init__(self, layer: Any, tolerance: float):
+        super().__init__(layer, tolerance)
+        self.alpha = ops.convert_to_numpy(layer.alpha)
+
+    def constants(
+        self, call: Call, known: dict[Tensor, np.ndarray], shapes: Shapes
+    ) -> np.ndarray:
+        """Returns the constants, sloped alike at all positions."""
+        values = known[call.inputs[0]]
+        slopes = self.alpha.reshape(-1, self.alpha.shape[-1])
+        is_even = (slopes == slopes[0]).all(axis=0)
+        sloped = np.where(is_even, values * slopes[0], np.nan)
+        return np.where(values < 0, sloped, values)
+
+    def weights(
+        self, taken: np.ndarray, kept: np.ndarray, constants: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Returns the slopes of the channels that stay."""
+        is_shared = self.alpha.shape[-1] == 1  # by the channels
+        return {"alpha": self.alpha if is_shared else self.alpha[..., kept]}
+
+
 class Depthwise(Kind):
     """DepthwiseConv1D and DepthwiseConv2D: a few outputs for each input."""
 
@@ -131,12 +191,3 @@ class Depthwise(Kind):
     def multiply_adds(self) -> int:
         """Returns the number of weights in the kernel."""
         return self.kernel.size
-
-
-def is_normalized_last(layer: Any) -> bool:
-    """Tells whether a layer is BatchNormalization over the last axis."""
-    if type(layer) is not keras.layers.BatchNormalization:
-        return False
-    spec = layer.input_spec
-    rank = getattr(spec, "ndim", None) or len(layer.gamma.shape) + 1
-    return layer.axis in (-1, rank - 1)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from kreg._structure import has_named_layers, walk
 from kreg._validation import fail
-from kreg.transforms._graph import check_model, config_of
+from kreg.regularizers import Penalty
+from kreg.transforms._graph import check_model, config_of, refuse_split
 from kreg.transforms._insertion import Insertion, check_dropout
 from kreg.transforms._penalties import check_penalty, penalized
 from kreg.transforms._rebuilding import copy_compilation, copy_weights, rebuilt
@@ -60,8 +60,9 @@ def regularize(
         where: Which layers get the penalties: a layer class, a pattern such
             as `"block1_*"` of their names or paths, a function of the layer
             that returns a boolean, or a sequence of these. Defaults to all.
-        after: Which layers dropout goes after, likewise. Defaults to those
-            that end in an activation other than linear, softmax and sigmoid.
+        after: Which layers dropout goes after, likewise, or operations such
+            as `keras.ops.relu(x)`. Defaults to those that end in an
+            activation other than linear, softmax and sigmoid.
 
     Returns:
         A new Keras model of the class of `model`.
@@ -69,7 +70,8 @@ def regularize(
     Raises:
         TypeError: If `model` is not a Keras 3 model, or is a subclassed one.
         ValueError: If an argument is of the wrong kind, a rule matches no
-            layer, or a penalty or the dropout finds no place.
+            layer, a penalty or the dropout finds no place, or a layer stands
+            in two of the models nested in it.
 
     Example:
 
@@ -101,7 +103,7 @@ def regularize(
         fail("after", "`dropout` beside it", after)
     places = rule(where, "where", model)
     targets = rule(after, "after", model)
-    _refuse_split(model)
+    refuse_split(model)
     config = _with_penalties(model, penalties, places)
     if template is not None:
         insertion = Insertion(template, targets)
@@ -115,6 +117,7 @@ def regularize(
                 "Name layers with `after`",
             )
     new = rebuilt(model, config)
+    _check_shapes(new)
     copy_weights(model, new)
     copy_compilation(model, new)
     return new
@@ -139,18 +142,8 @@ def _with_penalties(
     return config
 
 
-def _refuse_split(model: Any) -> None:
-    """Refuses a layer that stands in two of the models inside `model`."""
-    homes: dict[int, str] = {}
-    for path, part in walk(model):
-        if not has_named_layers(part):
-            continue
-        for layer in part.layers:
-            home = homes.setdefault(id(layer), path)
-            if home != path:
-                raise ValueError(
-                    "Invalid value for argument `model`. Expected layers that "
-                    "belong to one of the nested models each. Received: layer "
-                    f"{layer.name!r} in both {home or model.name!r} and "
-                    f"{path!r}, which Keras would load as two layers."
-                )
+def _check_shapes(model: Any) -> None:
+    """Raises `ValueError` if a penalty does not fit a weight of the model."""
+    for variable in model.weights:
+        if isinstance(variable.regularizer, Penalty):
+            variable.regularizer.check_shape(tuple(variable.shape))

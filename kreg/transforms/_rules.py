@@ -2,12 +2,12 @@
 
 import fnmatch
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 
-from kreg._structure import walk
+from kreg._structure import has_named_layers, walk
 from kreg._validation import fail
 
 Rule = Callable[[str, Any], bool]
@@ -37,6 +37,8 @@ def rule(value: Any, name: str, model: Any) -> Rule | None:
     parts = value if isinstance(value, (list, tuple)) else [value]
     rules = [_single(part, name, value) for part in parts]
     layers = walk(model)[1:]
+    if name == "after":  # dropout may go after operations, too
+        layers = [*layers, *_operations(model)]
     for part, matches in zip(parts, rules, strict=True):
         if not any(matches(path, layer) for path, layer in layers):
             raise ValueError(
@@ -58,3 +60,14 @@ def _single(part: Any, name: str, value: Any) -> Rule:
     if inspect.isclass(part) or not callable(part):
         fail(name, EXPECTED, value)
     return lambda path, layer: bool(part(layer))
+
+
+def _operations(model: Any) -> Iterator[tuple[str, Any]]:
+    """Yields the operations of Functional models, such as `relu`, by path."""
+    for path, part in walk(model):
+        if not has_named_layers(part):
+            continue
+        for operation in getattr(part, "operations", ()):
+            if not isinstance(operation, keras.layers.Layer):
+                place = f"{path}/{operation.name}" if path else operation.name
+                yield place, operation

@@ -6,7 +6,9 @@ from typing import Any
 import keras
 
 from kreg._structure import has_named_layers
+from kreg.transforms._arithmetic import BY_ELEMENT
 from kreg.transforms._graph import Call, Graph, Tensor, read
+from kreg.transforms._mixing import operation_name
 from kreg.transforms._penalties import has_kernel
 from kreg.transforms._rules import Rule
 from kreg.transforms._twins import is_noise
@@ -19,7 +21,19 @@ ACTIVATIONS = (
     keras.layers.ELU,
 )
 # Gates and probabilities: noise on them is not noise on features.
-NOT_HIDDEN = {"linear", "softmax", "log_softmax", "sigmoid", "hard_sigmoid"}
+NOT_HIDDEN = {
+    "linear",
+    "softmax",
+    "log_softmax",
+    "sparsemax",
+    "sigmoid",
+    "log_sigmoid",
+    "hard_sigmoid",
+    "sparse_sigmoid",
+}
+
+SCALING = {"Divide", "Multiply", "TrueDivide"}  # of features, if by a number
+GATES = {"tanh", "softplus"}  # where another tensor is multiplied by them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +82,9 @@ def find(
         layer = graph.layers[call.layer]
         place = f"{path}/{layer.name}" if path else layer.name
         meant = (
-            is_hidden_activation(layer) if not after else after(place, layer)
+            is_hidden_activation(layer) and not is_inside(graph, call)
+            if not after
+            else after(place, layer)
         )
         if not meant or has_noise(layer) or has_named_layers(layer):
             continue
@@ -101,7 +117,12 @@ def surroundings_of(
 
 
 def is_hidden_activation(layer: Any) -> bool:
-    """Tells whether a layer ends in an activation that dropout goes after."""
+    """Tells whether a layer ends in an activation that dropout goes after.
+
+    So may operations, such as `keras.ops.relu(x)`, in a Functional model.
+    """
+    if not isinstance(layer, keras.layers.Layer):
+        return operation_name(layer) not in {"", *NOT_HIDDEN}
     inner = getattr(layer, "layer", None)
     if isinstance(inner, keras.layers.Layer):  # TimeDistributed, Bidirectional
         return is_hidden_activation(inner)
@@ -113,6 +134,29 @@ def is_hidden_activation(layer: Any) -> bool:
     if not (isinstance(layer, ACTIVATIONS) or has_kernel(layer)):
         return False
     return getattr(activation, "__name__", "") not in NOT_HIDDEN
+
+
+def is_inside(graph: Graph, call: Call) -> bool:
+    """Tells whether an operation is a part of an activation written out.
+
+    As are the `tanh` of `x * (1 + tanh(x))` and both in
+    `x * tanh(softplus(x))`.
+    """
+    name = operation_name(graph.layers[call.layer])
+    return bool(name) and any(
+        _goes_on(name, graph.layers[consumer.layer], len(consumer.inputs))
+        for consumer in graph.consumers(call.output())
+    )
+
+
+def _goes_on(name: str, consumer: Any, tensors: int) -> bool:
+    """Tells whether a formula that has the activation `name` goes on."""
+    if isinstance(consumer, keras.layers.Layer):
+        return False
+    kind = type(consumer).__name__
+    if tensors > 1:
+        return kind == "Multiply" and name in GATES
+    return bool(operation_name(consumer)) or kind in BY_ELEMENT - SCALING
 
 
 def has_noise(layer: Any) -> bool:

@@ -7,7 +7,9 @@ import numpy as np
 from keras import ops
 
 from kreg._structure import has_named_layers
-from kreg.layers import ScheduledPenalty
+from kreg.layers import FeatureGate, ScheduledPenalty
+from kreg.layers._noisy_weights import NoisyWeights
+from kreg.transforms._arithmetic import operation_kind
 from kreg.transforms._graph import Call, Graph
 from kreg.transforms._joining import MERGES, Concatenated, Flattened, Merged
 from kreg.transforms._kinds import Kind, Opaque, channels
@@ -15,13 +17,17 @@ from kreg.transforms._mixing import (
     ELEMENTWISE,
     activation_name,
     mixing_kind,
+    operation_name,
 )
 from kreg.transforms._passing import (
+    Affine,
     BatchNormalized,
     Depthwise,
     Elementwise,
     Free,
+    Gated,
     Rescaled,
+    Sloped,
     Windowed,
 )
 from kreg.transforms._twins import is_noise
@@ -54,6 +60,8 @@ WINDOWED = (
     L.ZeroPadding2D,
     L.ZeroPadding3D,
 )
+HOLDERS = ("_regularizer", "_constraint", "_initializer", "penalty")
+WRAPPERS = (ScheduledPenalty, NoisyWeights, L.TimeDistributed)
 ACTIVATIONS = (L.ReLU, L.LeakyReLU, L.ELU)
 
 
@@ -65,22 +73,33 @@ def kind_of(call: Call, graph: Graph, tolerance: float) -> Kind:
         graph: The graph that it stands in.
         tolerance: Float >= 0. Weights up to this size count as zero.
     """
-    layer = core(graph.layers[call.layer])
+    whole = graph.layers[call.layer]
+    layer = core(whole)
+    if _is_special(whole) or _is_special(layer):
+        return Opaque(layer, tolerance)
     return _class_of(layer, call, graph)(layer, tolerance)
 
 
 def core(layer: Any) -> Any:
-    """Returns the layer that a `ScheduledPenalty` wraps, or `layer`."""
-    return layer.layer if isinstance(layer, ScheduledPenalty) else layer
+    """Returns what does the work in a wrapper that is not a kind, or `layer`.
+
+    Penalties and noise on weights act in training only, and along the last
+    axis it is all one whether time steps come one by one.
+    """
+    is_wrapper = isinstance(layer, WRAPPERS)
+    if is_wrapper and not has_named_layers(layer.layer):
+        return layer.layer
+    return layer
 
 
 def _class_of(layer: Any, call: Call, graph: Graph) -> type[Kind]:
     shapes = [graph.shapes.get(t, ()) for t in (*call.inputs, call.output())]
     counts = [channels(t, graph.shapes) for t in (*call.inputs, call.output())]
-    if not all(counts) or _is_channels_first(layer) or _is_special(layer):
+    if not all(counts) or _is_channels_first(layer):
         return Opaque
     if len(call.inputs) == 1:
-        return _single(layer, shapes, counts)
+        kind = operation_kind(layer, call, shapes, counts)
+        return kind or _single(layer, shapes, counts)
     return _joined(layer, shapes, counts)
 
 
@@ -96,6 +115,15 @@ def _single(layer: Any, shapes: list[tuple], counts: list[int]) -> type[Kind]:
     if cls is L.BatchNormalization:
         is_last = layer.axis in (-1, len(shapes[0]) - 1)
         return BatchNormalized if is_last else Opaque
+    if (
+        cls is L.Rescaling
+        and np.ndim(layer.scale) == np.ndim(layer.offset) == 0
+    ):
+        return Affine
+    if cls is FeatureGate:
+        return Gated
+    if cls is L.PReLU:
+        return Sloped
     if cls in (L.Normalization, L.Rescaling):
         return Rescaled if counts[0] == counts[1] else Opaque
     if cls in (L.Flatten, L.Reshape):
@@ -124,7 +152,7 @@ def _joined(layer: Any, shapes: list[tuple], counts: list[int]) -> type[Kind]:
     same_rank = len({len(shape) for shape in shapes}) == 1
     if name in MERGES and same_rank and len(set(counts)) == 1:
         return Merged
-    if type(layer) is L.Concatenate and same_rank:
+    if name == "Concatenate" and same_rank:  # layer or operation
         return Concatenated
     return Opaque
 
@@ -140,11 +168,7 @@ def _relaid(shapes: list[tuple], counts: list[int]) -> type[Kind]:
 def _is_elementwise(layer: Any) -> bool:
     if type(layer) is L.Activation:
         return activation_name(layer.activation) in ELEMENTWISE
-    is_layer = isinstance(layer, L.Layer)
-    name = type(layer).__name__.lower()  # `HardSigmoid`, an operation
-    is_keras = (type(layer).__module__ or "").startswith("keras.")
-    names = {known.replace("_", "") for known in ELEMENTWISE}
-    return not is_layer and is_keras and name in names
+    return operation_name(layer) in ELEMENTWISE
 
 
 def _is_even(layer: Any) -> bool:
@@ -165,13 +189,22 @@ def _is_special(layer: Any) -> bool:
         return True
     if getattr(layer, "lora_enabled", False):
         return True
-    regularizers = [
-        value
-        for name, value in vars(layer).items()
-        if name.endswith(("_regularizer", "_constraint"))
-        and hasattr(value, "get_config")
+    # On Torch, penalties that are layers are kept apart.
+    attributes = {**vars(layer), **vars(layer).get("_modules", {})}
+    held = [
+        value.get_config()
+        for name, value in attributes.items()
+        if name.endswith(HOLDERS) and hasattr(value, "get_config")
     ]
-    return any(_holds_numbers(held.get_config()) for held in regularizers)
+    return any(_holds_numbers(config) or _groups(config) for config in held)
+
+
+def _groups(config: Any) -> bool:
+    """Tells whether a config groups units: a rest of them is no group."""
+    if isinstance(config, dict):
+        size = config.get("group_size", 1)
+        return size != 1 or any(map(_groups, config.values()))
+    return isinstance(config, (list, tuple)) and any(map(_groups, config))
 
 
 def _holds_numbers(config: Any) -> bool:

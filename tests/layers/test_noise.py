@@ -170,6 +170,12 @@ def test_ragged_and_sparse_inputs_are_refused(row, kind):
         row.make()(keras.Input(row.input_shape, **{kind: True}))
 
 
+@takes_floats
+def test_products_are_dense_whatever_keras_says(row):
+    x = 2.0 * keras.Input(row.input_shape)
+    assert row.make()(x).shape == (None, *row.input_shape)
+
+
 @pytest.mark.backends("jax")
 def test_sparse_arrays_of_jax_are_refused():
     from jax.experimental import sparse

@@ -61,6 +61,20 @@ def test_a_constant_unit_moves_into_the_next_bias(use_bias):
     assert small.get_layer("b").use_bias
 
 
+def test_a_layer_may_be_an_activation():
+    model = sequential(
+        layers.Dense(5, activation=layers.LeakyReLU(0.2), name="a"),
+        layers.Conv1D(4, 1, activation=layers.ReLU(max_value=1.0), name="b"),
+        layers.Dense(2, name="c"),
+        shape=(3, 6),
+    )
+    zero(model.get_layer("a"), 1, [0])
+    zero(model.get_layer("c"), 0, [1, 2])
+    small, _ = compacted(model)
+    assert small.get_layer("a").units == 4
+    assert small.get_layer("b").filters == 2
+
+
 def test_what_feeds_only_the_dead_is_dead():
     model = sequential(
         layers.Dense(5, activation="relu", name="a"),
@@ -250,6 +264,43 @@ def test_a_penalty_that_holds_an_array_leaves_its_layer_whole():
     assert np.isfinite(float(sum(small.losses)))
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"kernel_regularizer": kreg.regularizers.L1(0.1, np.ones((6, 5)))},
+        {"kernel_regularizer": kreg.regularizers.GroupLasso(0.1, -1, 5)},
+        {
+            "kernel_regularizer": kreg.regularizers.Sum(
+                [kreg.regularizers.GroupLasso(0.1, -1, 5)]
+            )
+        },
+        {"kernel_initializer": keras.initializers.Constant(np.ones((6, 5)))},
+    ],
+)
+def test_what_would_not_fit_a_smaller_layer_leaves_it_whole(arguments):
+    model = sequential(
+        layers.Dense(5, name="a", **arguments), layers.Dense(2, name="b")
+    )
+    zero(model.get_layer("b"), 0, [2])
+    small, _ = compacted(model)
+    assert small.get_layer("a").units == 5
+    assert np.isfinite(float(sum(small.losses)))
+
+
+def test_a_scheduled_penalty_on_groups_leaves_its_layer_whole():
+    model = sequential(
+        kreg.layers.ScheduledPenalty(
+            layers.Dense(5),
+            kreg.regularizers.GroupLasso(0.1, -1, 5),
+            kreg.schedules.Ramp(steps=9),
+            name="a",
+        ),
+        layers.Dense(2, name="b"),
+    )
+    zero(model.get_layer("b"), 0, [2])
+    assert compacted(model)[0].get_layer("a").layer.units == 5
+
+
 def test_strengths_and_scheduled_penalties_come_along():
     model = sequential(
         kreg.layers.ScheduledPenalty(
@@ -268,6 +319,121 @@ def test_strengths_and_scheduled_penalties_come_along():
     found = {path: s.value for path, s in kreg.strengths(small).items()}
     assert found == {path: s.value for path, s in kreg.strengths(model).items()}
     assert found["drop/rate"] == 0.25
+
+
+def test_closed_gates_drop_features_and_units():
+    inputs = keras.Input((6,), name="x")
+    x = kreg.layers.FeatureGate(name="first")(inputs)
+    x = layers.Dense(5, activation="sigmoid", name="a")(x)
+    x = kreg.layers.FeatureGate(0.3, seed=1, name="second")(x)
+    model = randomize(keras.Model(inputs, layers.Dense(2, name="b")(x)))
+    model.get_layer("first").log_alpha.assign([9, -9, 0.5, -9, 0, 1])
+    second = model.get_layer("second")
+    second.log_alpha.assign([9, -9, 0.5, 0, -9])
+    for _ in range(3):
+        model(np.ones((2, 6), "float32"), training=True)
+    small, report = compacted(model)
+    assert report.dropped_inputs == {"x": [1, 3]}
+    assert small.get_layer("a").units == 3
+    gate = small.get_layer("second")
+    assert gate.log_alpha.shape == (3,)
+    assert gate.step == second.step == 3
+    assert gate.strength.value == 0.3
+    state = [
+        ops.convert_to_numpy(g.seed_generator.state) for g in (gate, second)
+    ]
+    np.testing.assert_array_equal(*state)
+
+
+def test_operations_are_understood():
+    inputs = keras.Input((4, 6))
+    a = layers.Dense(5, name="a")(inputs)
+    b = layers.Dense(5, activation="tanh", name="b")(inputs)
+    x = ops.clip(1 - 0.1 * abs(a) + ops.maximum(b, 0.2) / 3, -2.0, 2.0)
+    x = ops.concatenate([x, layers.Dense(3, name="c")(inputs)], axis=-1)
+    x = ops.mean(ops.exp(x), axis=1)
+    model = randomize(keras.Model(inputs, layers.Dense(2, name="d")(x)))
+    for name in ("a", "b"):
+        zero(model.get_layer(name), 1, [1])  # a constant, both together
+    zero(model.get_layer("d"), 0, [3, 6])
+    small, _ = compacted(model)
+    units = [small.get_layer(name).units for name in ("a", "b", "c")]
+    assert units == [3, 3, 2]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda x: x * np.ones(5, "float32"),  # would have to shrink too
+        lambda x: ops.sum(x, axis=1, keepdims=True),
+        lambda x: x + ops.mean(x, axis=-1, keepdims=True),
+        lambda x: ops.flip(x, -1),
+    ],
+)
+def test_other_operations_are_left_whole(operation):
+    inputs = keras.Input((4, 6))
+    x = operation(layers.Dense(5, activation="relu", name="a")(inputs))
+    model = randomize(keras.Model(inputs, layers.Dense(2, name="b")(x)))
+    zero(model.get_layer("a"), 1, [1])
+    zero(model.get_layer("b"), 0, [3])
+    assert compacted(model)[0].get_layer("a").units == 5
+
+
+def test_an_infinite_constant_stays_where_it_is():
+    model = sequential(
+        layers.Dense(3, activation="exponential", name="a"),
+        layers.Dense(2, name="b"),
+    )
+    zero(model.get_layer("a"), 1, [1])
+    model.get_layer("a").bias.assign([0.0, 99.0, 0.0])  # its exp overflows
+    small = kreg.compact(model)
+    assert np.isfinite(ops.convert_to_numpy(small.get_layer("b").bias)).all()
+
+
+@pytest.mark.parametrize("shared", [None, [1], [1, 2]])
+def test_slopes_are_cut(shared):
+    model = sequential(
+        layers.Dense(5, name="a"),
+        layers.PReLU(shared_axes=shared, name="slope"),
+        layers.Rescaling(0.5, -2.0),
+        layers.PReLU(shared_axes=shared, name="after"),
+        layers.Dense(2, name="b"),
+        shape=(4, 3),
+    )
+    zero(model.get_layer("b"), 0, [0, 3])
+    zero(model.get_layer("a"), 1, [1])
+    model.get_layer("a").bias.assign([1.0, -1.0, 1.0, 1.0, 1.0])
+    small, _ = compacted(model)
+    # A constant that is sloped differently at each position cannot be folded.
+    units = 2 if shared else 3
+    assert small.get_layer("a").units == units
+    shape = [
+        1 if i + 1 in (shared or []) else n for i, n in enumerate((4, units))
+    ]
+    assert list(small.get_layer("after").alpha.shape) == shape
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        layers.TimeDistributed,
+        lambda layer, name: kreg.layers.DropConnect(layer, 0.1, name=name),
+        lambda layer, name: kreg.layers.WeightNoise(layer, 0.1, name=name),
+    ],
+)
+def test_layers_in_wrappers_are_cut(wrap):
+    model = sequential(
+        wrap(layers.Dense(5, activation="relu"), name="a"),
+        wrap(layers.Dense(4, activation="tanh"), name="b"),
+        layers.Dense(2, name="c"),
+        shape=(4, 3),
+    )
+    zero(model.get_layer("b").layer, 0, [0, 3])
+    zero(model.get_layer("c"), 0, [1])
+    small, report = compacted(model)
+    assert small.get_layer("a").layer.units == 3
+    assert small.get_layer("b").layer.units == 3
+    assert report.after.parameters == small.count_params()
 
 
 def test_dropped_inputs_are_reported_by_index():

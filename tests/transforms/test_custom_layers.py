@@ -94,3 +94,16 @@ def test_layers_that_cannot_be_made_anew_are_refused_in_one_line(
     assert "get_config" in message
     assert type(model.layers[0]).__name__ in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("transform", [regularized, kreg.compact])
+def test_a_layer_in_two_of_the_models_is_refused(transform):
+    # Keras would load it as two layers, of which one has initial weights.
+    shared = L.Dense(4, activation="relu", name="shared")
+    inner_inputs = keras.Input((4,))
+    inner = keras.Model(inner_inputs, shared(inner_inputs), name="inner")
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, L.Dense(2)(inner(shared(inputs))), name="outer")
+    sentence = "layer 'shared' in both 'outer' and 'inner'"
+    with pytest.raises(ValueError, match=sentence):
+        transform(model)

@@ -49,6 +49,24 @@ def test_a_normalization_before_it_counts():
     np.testing.assert_allclose(kreg.importance(model, x), expected, rtol=1e-4)
 
 
+def test_gates_and_batch_normalization_before_it_count():
+    model = keras.Sequential(
+        [
+            keras.Input((3,)),
+            kreg.layers.FeatureGate(name="gate"),
+            layers.BatchNormalization(name="norm"),
+            layers.Dense(4, name="d"),
+        ]
+    )
+    gate, norm = model.get_layer("gate"), model.get_layer("norm")
+    gate.log_alpha.assign([9.0, 0.0, -9.0])  # open, half open, closed
+    norm.gamma.assign([1.0, 3.0, 1.0])
+    norm.moving_variance.assign([4.0 - norm.epsilon] * 3)
+    scale = np.array([1.0, 0.5 * 3.0, 0.0]) / 2.0
+    expected = scale * np.linalg.norm(kernel_of(model, "d"), axis=1)
+    np.testing.assert_allclose(kreg.importance(model), expected, rtol=1e-5)
+
+
 def test_several_inputs_branches_and_nested_models():
     a, b = keras.Input((2,), name="a"), keras.Input((3,), name="b")
     inner = keras.Sequential([keras.Input((5,)), layers.Dense(4, name="d")])
@@ -104,6 +122,15 @@ def test_convolutions_have_one_norm_for_each_channel(make):
             "(samples, *(2,)). Received: x=(4, 3) (of type tuple)",
         ),
         (
+            {"x": np.zeros((0, 2))},
+            "Invalid value for argument `x`. Expected finite values of shape "
+            "(samples, *(2,)). Received: x=(0, 2) (of type tuple)",
+        ),
+        (
+            {"x": np.full((4, 2), "high")},
+            "Invalid value for argument `x`. Expected an array of numbers. ",
+        ),
+        (
             {"x": np.full((4, 2), np.nan)},
             "Invalid value for argument `x`. Expected finite values of shape",
         ),
@@ -114,6 +141,20 @@ def test_bad_input(arguments, sentence):
     with pytest.raises(ValueError, match="Invalid") as caught:
         kreg.importance(model, **arguments)
     assert str(caught.value).startswith(sentence)
+
+
+def test_time_steps_share_their_layers():
+    steps = layers.TimeDistributed(layers.Dense(5), name="steps")
+    model = keras.Sequential([keras.Input((4, 3)), steps])
+    norms = np.linalg.norm(ops.convert_to_numpy(steps.layer.kernel), axis=1)
+    expected = np.tile(norms, (4, 1))
+    np.testing.assert_allclose(kreg.importance(model), expected, rtol=1e-6)
+    inner = keras.Sequential([keras.Input((3, 2)), layers.Flatten()])
+    inner.add(layers.Dense(2))
+    model = keras.Sequential([keras.Input((4, 3, 2))])
+    model.add(layers.TimeDistributed(inner, name="steps"))
+    with pytest.raises(ValueError, match="layer 'steps' of type"):
+        kreg.importance(model)
 
 
 def test_models_that_have_no_features():

@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -128,6 +130,60 @@ def models_with_weights_of(new):
     for layer in old.layers:
         layer.set_weights(new.get_layer(layer.name).get_weights())
     return old
+
+
+def with_operations():
+    inputs = keras.Input((6,))
+    inner_inputs = keras.Input((8,))
+    inner = keras.Model(
+        inner_inputs,
+        ops.gelu(layers.Dense(8)(inner_inputs), approximate=False),
+        name="inner",
+    )
+    x = keras.activations.relu(layers.Dense(8)(inputs))
+    x = layers.Dropout(0.5)(ops.leaky_relu(layers.Dense(8)(inner(x)), 0.3))
+    gate = ops.sigmoid(layers.Dense(8)(ops.softmax(x)))
+    outputs = ops.relu(layers.Dense(2)(x * gate))
+    return keras.Model(inputs, outputs)
+
+
+def test_operations_that_are_activations_count():
+    old = with_operations()
+    new = kreg.regularize(old, dropout=0.4)
+    found = [path for path in values(new) if "dropout" in path]
+    assert [re.sub(r"_\d+", "", path) for path in found] == [
+        "re_lu_dropout/rate",
+        "inner/gelu_dropout/rate",
+        "dropout/rate",
+    ]
+    assert_same_outputs(old, new)
+    twice = kreg.regularize(new, dropout=0.4)
+    assert values(twice) == values(new)
+
+
+@pytest.mark.parametrize(
+    ("activation", "expected"),
+    [
+        (lambda x: 0.5 * ops.relu(x), {"relu_dropout/rate"}),
+        (lambda x: ops.gelu(x) * ops.sigmoid(x), {"gelu_dropout/rate"}),
+        (lambda x: x * ops.tanh(ops.softplus(x)), set()),  # mish
+        (lambda x: 0.5 * x * (1 + ops.tanh(0.8 * x + 0.04 * x**3)), set()),
+    ],
+)
+def test_dropout_is_not_put_into_formulas(activation, expected):
+    inputs = keras.Input((6,))
+    x = activation(layers.Dense(8)(inputs))
+    x = layers.Dense(8, activation="relu", name="last")(x)
+    old = keras.Model(inputs, layers.Dense(2)(x))
+    new = kreg.regularize(old, dropout=0.4)
+    assert set(values(new)) == {*expected, "last_dropout/rate"}
+
+
+def test_dropout_goes_after_operations_that_are_named():
+    new = kreg.regularize(with_operations(), dropout=0.4, after="inner/gelu*")
+    found = [path for path in values(new) if path.endswith("_dropout/rate")]
+    assert len(found) == 1
+    assert found[0].startswith("inner/gelu")
 
 
 def test_dropout_acts_in_training():
@@ -372,6 +428,25 @@ def test_bad_input():
         "layer such as kreg.layers.ScheduledDropout(0.2), or None. Received: "
         "dropout='half'",
         dropout="half",
+    )
+    for layer in (layers.Flatten(), kreg.layers.FeatureGate()):  # no noise
+        raises(
+            ValueError,
+            "Invalid value for argument `dropout`. Expected a rate in [0, 1], "
+            "a layer such as kreg.layers.ScheduledDropout(0.2), or None.",
+            dropout=layer,
+        )
+    raises(
+        ValueError,
+        "Invalid value for argument `group_axis`. Expected an axis of the "
+        "penalized weight of shape (6, 8). Received: group_axis=2",
+        kernel=kreg.regularizers.GroupLasso(0.1, group_axis=2),
+    )
+    raises(
+        ValueError,
+        "Invalid value for argument `weights`. Expected an array that "
+        "broadcasts to the penalized shape (8, 7).",
+        kernel=L1(0.1, weights=np.ones((6, 8))),
     )
     raises(
         ValueError,
