@@ -98,6 +98,7 @@ class PopulationTrainer:
         self, model: Any, fit: Mapping[str, Any], population: Any
     ) -> int:
         """Returns what the user wants, or how many fit in memory."""
+        self._programs.emptied.meet(model)
         if population != "auto":
             return int(population)
         if not model.built:
@@ -138,6 +139,8 @@ class PopulationTrainer:
         example = _fit_arguments.a_few_samples(fit)
         models = [run.model for run in runs]
         indices = grouped(models, None if example is None else example[0])
+        for model in models:
+            self._programs.emptied.meet(model)
         return [[runs[i] for i in together] for together in indices]
 
     def _train(
@@ -201,7 +204,7 @@ class PopulationTrainer:
             jit_compile=_compiling.xla_for(first.model, self._steps),
             programs=self._programs,
         )
-        population.trials.empties_models = True
+        population.trials.emptied = self._programs.emptied
         name = f"{first.name}_{first.next_epoch}_of_{len(runs)}"
         place = os.path.join(folder, name)
 
