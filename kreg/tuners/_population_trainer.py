@@ -237,7 +237,8 @@ def _go_on(run: Run) -> None:
     """Gives the model of a run the state that the run goes on from."""
     if run.paused is not None:
         _snapshot.build(run.model, run.folder)
-        _snapshot.load(run.paused.state, run.model)
+        # A callback may have changed what is a number in Keras's config.
+        run.model = _snapshot.load_with_strengths(run.paused.state, run.model)
     elif run.parent is not None:
         _snapshot.go_on_from(run.parent, run.model)
 
