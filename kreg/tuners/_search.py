@@ -76,6 +76,7 @@ class Search:
         """Searches until the oracle has no more trials."""
         tuner, oracle = self._tuner, self._oracle
         oracle.verbose = 0  # one line is enough, and it is ours
+        oracle.take_back()
         tuner.save()
         if oracle.unfinished:
             self._known = _unreported.read(self._folder, oracle.trials)

@@ -133,6 +133,31 @@ def test_a_killed_hyperband_goes_on_as_it_was(waves, tmp_path):
         assert [[run.name for run in wave] for wave in waves] == whole
 
 
+def test_an_interrupted_search_goes_on_in_the_same_process(waves, tmp_path):
+    """As in a notebook, where the cell is run once more."""
+
+    def interrupted(run):
+        if len(waves) == 2:
+            raise KeyboardInterrupt
+        return run.hyperparameters.get("a")
+
+    def tuner_in(folder):
+        return kreg.tuners.Hyperband(
+            build, "loss", max_epochs=9, directory=tmp_path / folder, seed=1
+        )
+
+    tuner_in("whole").search(x=(), verbose=0)
+    whole = [[run.name for run in wave] for wave in waves]
+    waves.clear()
+    tuner = tuner_in("interrupted")
+    with pytest.raises(KeyboardInterrupt):
+        tuner.search(interrupted, verbose=0)
+    waves.pop()
+    tuner.search(x=(), verbose=0)
+    assert [[run.name for run in wave] for wave in waves] == whole
+    assert {t.status for t in tuner.oracle.trials.values()} == {"COMPLETED"}
+
+
 def test_nan_fails_its_trial_alone(waves, tmp_path):
     tuner = random_search(tmp_path, population=2)
     count = itertools.count()
