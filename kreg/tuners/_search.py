@@ -87,6 +87,9 @@ class Search:
         asked: Wave = []
         try:
             while asked := [*asked, *self._ask(len(asked), progress)]:
+                # Trials that are tried again come last; but after a kill, in
+                # their order, and the state of a wave is kept row by row.
+                asked.sort(key=lambda each: each[0].trial_id)
                 room = _waves.largest_rung(oracle.trials.values())
                 wave, until = _waves.next_wave(asked, room)
                 progress.on_wave(len(wave))

@@ -133,6 +133,32 @@ def test_a_killed_hyperband_goes_on_as_it_was(waves, tmp_path):
         assert [[run.name for run in wave] for wave in waves] == whole
 
 
+def test_trials_that_are_tried_again_are_in_order(waves, tmp_path):
+    """As after a kill: what trains together goes on by its place."""
+    tried = set()
+
+    def loss(run):
+        is_first = run.trial_id not in tried
+        tried.add(run.trial_id)
+        return math.nan if is_first and run.trial_id == "0002" else 0.5
+
+    tuner = kreg.tuners.Hyperband(
+        build,
+        "loss",
+        max_epochs=9,
+        directory=tmp_path,
+        population=12,
+        seed=1,
+        max_retries_per_trial=1,
+    )
+    tuner.search(loss, verbose=0)
+    again = next(w for w in waves[1:] if "0002" in {r.trial_id for r in w})
+    assert len(again) > 1  # others train along, and pause
+    for wave in waves:
+        names = [run.name for run in wave]
+        assert names == sorted(names)
+
+
 def test_an_interrupted_search_goes_on_in_the_same_process(waves, tmp_path):
     """As in a notebook, where the cell is run once more."""
 
