@@ -12,6 +12,7 @@ from kreg.population._callbacks import needs_batches
 from kreg.population._grouping import grouped
 from kreg.population._memory import trials_that_fit
 from kreg.population._refusal import refuse_model
+from kreg.population._signature import has_config
 from kreg.tuners import _compiling, _files, _fit_arguments, _snapshot
 from kreg.tuners._ahead import Ahead
 from kreg.tuners._harvest import Harvest, gaps_of
@@ -127,7 +128,10 @@ class PopulationTrainer:
         if self._ahead.ended():  # too large where there are several groups
             self._programs.forget_larger_than(max(map(len, groups)))
         for together in groups:
-            found = self._train(together, until, fit, folder, on_epoch_end)
+            first = together[0]
+            # Of a class of one's own: alone whenever it is, and compiled anew.
+            end = until if has_config(first.model) else first.epochs
+            found = self._train(together, end, fit, folder, on_epoch_end)
             names = [run.name for run in together]
             outcomes.update(zip(names, found, strict=True))
         return [outcomes[run.name] for run in runs]

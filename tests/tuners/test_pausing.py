@@ -107,6 +107,35 @@ def test_trials_are_as_without(callbacks, pauses, data, tmp_path, monkeypatch):
         assert loss == pytest.approx(trial.score, rel=1e-4)
 
 
+class Net(keras.Model):
+    def __init__(self, penalty):
+        super().__init__()
+        self.out = keras.layers.Dense(2, kernel_regularizer=penalty)
+
+    def call(self, x):
+        return self.out(x)
+
+
+def test_what_trains_alone_waits_for_nobody(
+    pauses, data, tmp_path, monkeypatch
+):
+    """It would be compiled once more when it goes on."""
+    monkeypatch.setattr(_waves, "largest_rung", lambda trials: 9)
+
+    def build(hp):
+        model = Net(keras.regularizers.L2(hp.Float("l2", 1e-3, 1.0)))
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile("adam", loss)
+        return model
+
+    tuner = kreg.tuners.Hyperband(
+        build, max_epochs=2, factor=2, directory=tmp_path, seed=1
+    )
+    tuner.search(batch_size=8, verbose=0, **data)
+    assert not pauses
+    assert {r.status for r in tuner.results} == {"COMPLETED"}
+
+
 class Calls(keras.callbacks.Callback):
     """Lists what it is called for, in order."""
 
