@@ -13,6 +13,7 @@ from kreg.population._emptying import Emptied
 from kreg.population._fit_checks import not_fitting
 from kreg.population._options import Options
 from kreg.population._programs import Programs
+from kreg.population._refusal import refuse_steps
 from kreg.population._rows import Rows
 from kreg.population._signature import Description, describe, has_config
 from kreg.population._stack import Stack
@@ -85,6 +86,7 @@ class Trials:
         described = [describe(model) for model in self._models]
         signatures = [d.signature for d in described]
         _refuse_different(signatures, self._models)
+        refuse_steps(self._models)
         source = self._models[0]
         template = programs.template(
             described[0].signature,

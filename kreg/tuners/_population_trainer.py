@@ -11,7 +11,7 @@ from kreg.population import NotStackable, Population, Programs
 from kreg.population._callbacks import needs_batches
 from kreg.population._grouping import grouped
 from kreg.population._memory import trials_that_fit
-from kreg.population._refusal import refuse_model
+from kreg.population._refusal import refuse_model, steps_of
 from kreg.population._signature import has_config
 from kreg.tuners import _compiling, _files, _fit_arguments, _snapshot
 from kreg.tuners._ahead import Ahead
@@ -191,6 +191,25 @@ class PopulationTrainer:
             for outcome in self._train(part, until, fit, folder, on_epoch_end)
         ]
 
+    def _by_steps(
+        self,
+        runs: list[Run],
+        until: int,
+        fit: Mapping[str, Any],
+        folder: str,
+        on_epoch_end: Callable[[int, Sequence[Logs]], None],
+    ) -> list[Outcome | Paused]:
+        """Trains what goes on from runs that stopped early by itself."""
+        parts: dict[int, list[Run]] = {}
+        for run in runs:
+            parts.setdefault(steps_of(run.model), []).append(run)
+        found: dict[str, Outcome | Paused] = {}
+        for part in parts.values():
+            names = [run.name for run in part]
+            results = self._train(part, until, fit, folder, on_epoch_end)
+            found.update(zip(names, results, strict=True))
+        return [found[run.name] for run in runs]
+
     def _together(
         self,
         runs: list[Run],
@@ -202,6 +221,8 @@ class PopulationTrainer:
         first = runs[0]
         for run in runs:
             _go_on(run)
+        if len({steps_of(run.model) for run in runs}) > 1:
+            return self._by_steps(runs, until, fit, folder, on_epoch_end)
         population = Population(
             [run.model for run in runs],
             seed=self._seed,

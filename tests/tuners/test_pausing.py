@@ -196,6 +196,28 @@ def test_a_run_that_stops_where_others_pause_has_ended(pauses, data, tmp_path):
     assert all(r.best_epoch != min(epochs) for r in tuner.results)
 
 
+class StopsStrong(keras.callbacks.Callback):
+    """Stops what is regularized strongly after an epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        l2 = kreg.strengths(self.model)["dense/kernel_regularizer/l2"]
+        if l2.value > 0.3 and self.params["epochs"] == 2:
+            self.model.stop_training = True
+
+
+@pytest.mark.backends("tensorflow")
+def test_what_goes_on_counts_the_steps_of_its_own(data, tmp_path, monkeypatch):
+    """Those of a run that had stopped early are fewer."""
+    tuner = search(tmp_path / "together", data, [StopsStrong()])
+    monkeypatch.setattr(
+        _population_trainer,
+        "grouped",
+        lambda models, x=None: [[index] for index in range(len(models))],
+    )
+    alone = search(tmp_path / "alone", data, [StopsStrong()])
+    same(tuner.results, alone.results)
+
+
 class Killed(keras.callbacks.Callback):
     """Stops the process, as it were, at a call of `on_epoch_begin`."""
 
