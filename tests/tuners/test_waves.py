@@ -5,13 +5,14 @@ import itertools
 import json
 import math
 import os
+from types import SimpleNamespace
 
 import keras
 import keras_tuner
 import pytest
 
 import kreg.tuners
-from kreg.tuners import TrialResult
+from kreg.tuners import TrialResult, _waves
 
 
 def build(hp):
@@ -106,6 +107,33 @@ def test_brackets_wait_for_no_others_than_fit(waves, tmp_path):
         trained.update({run.trial_id: until - begin for run in wave})
     begins = {r.trial_id: r.initial_epoch for r in itertools.chain(*waves)}
     assert trained == {i: ends[i] - begins[i] for i in ends}
+
+
+def test_a_trial_is_where_its_furthest_run_is():
+    """One of its executions may have ended early; that one is not trained."""
+
+    def trial(name, epochs, *places):
+        runs = [SimpleNamespace(epochs=epochs, next_epoch=e) for e in places]
+        return name, runs
+
+    asked = [trial("a", 9, 0, 3), trial("b", 9, 3, 3), trial("c", 4, 0, 0)]
+    wave, until = _waves.next_wave(asked, room=9)
+    assert ([name for name, _ in wave], until) == (["c"], 4)
+    wave, until = _waves.next_wave(asked[:2], room=9)
+    assert ([name for name, _ in wave], until) == (["a", "b"], 9)
+
+
+def test_a_rung_is_what_has_the_same_epochs_to_train():
+    spans = [(0, 1), (0, 1), (1, 3), (0, 3), (3, 9), (0, 9), (0, 9), (0, 9)]
+    trials = [
+        SimpleNamespace(
+            hyperparameters=SimpleNamespace(
+                values={"tuner/initial_epoch": begin, "tuner/epochs": end}
+            )
+        )
+        for begin, end in spans
+    ]
+    assert _waves.largest_rung(trials) == 3
 
 
 def test_a_killed_hyperband_goes_on_as_it_was(waves, tmp_path):
