@@ -8,6 +8,7 @@ from keras import ops
 
 from kreg._strengths import match
 from kreg._validation import check_positive, fail
+from kreg.population._emptying import Emptied
 from kreg.population._rows import Rows, gathered
 from kreg.population._signature import Description
 from kreg.population._template import Template
@@ -19,7 +20,7 @@ def rows_of_models(
     template: Template,
     models: Sequence[Any],
     described: Sequence[Description],
-    empty: bool = False,
+    emptied: Emptied | None = None,
 ) -> Rows:
     """Returns one row for each model: its weights, its strengths, its state.
 
@@ -27,16 +28,15 @@ def rows_of_models(
         template: `Template` of the population.
         models: The models.
         described: The `Description` of each.
-        empty: Boolean. Whether to take the weights from each, see `Emptied`.
+        emptied: What takes the weights from each, if that is wanted.
     """
     paths = template.positions
 
     def rows() -> Iterator[Rows]:
         for model, description in zip(models, described, strict=True):
             row = row_of_model(template, model)
-            if empty:
-                held = template.twins.of(model)
-                template.emptied.empty(variable for variable, _ in held)
+            if emptied is not None:  # what is frozen may be the user's
+                emptied.empty(model.trainable_variables)
             for position, value in description.values.items():
                 set_value(template, row, paths[position], np.float32(value))
             rate = description.learning_rate

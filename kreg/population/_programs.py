@@ -8,6 +8,7 @@ import keras
 
 from kreg._structure import walk
 from kreg._validation import fail
+from kreg.population._emptying import Emptied
 from kreg.population._options import Options
 from kreg.population._rows import Rows
 from kreg.population._template import Template
@@ -25,9 +26,13 @@ class Programs:
 
     Give one to several populations of one architecture (as a search does):
     the first compiles, the others run what it compiled.
+
+    Attributes:
+        emptied: `Emptied`, for models of these architectures.
     """
 
     def __init__(self) -> None:
+        self.emptied = Emptied()
         self._templates: OrderedDict[str, Template] = OrderedDict()
         self._engines: dict[tuple[str, Options], list[Any]] = {}
 

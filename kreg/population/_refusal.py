@@ -1,5 +1,6 @@
 """What cannot be trained as one of many in one graph, and why."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -52,6 +53,26 @@ def refuse_model(model: Any) -> None:
     reason = why_not_optimizer(model.optimizer)
     if reason:
         raise NotStackable(reason)
+
+
+def steps_of(model: Any) -> int:
+    """Returns how many steps the optimizer counts by have been taken.
+
+    0 on JAX, where each trial has a count of its own.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return 0
+    return int(keras.ops.convert_to_numpy(model.optimizer.iterations))
+
+
+def refuse_steps(models: Sequence[Any]) -> None:
+    """Raises `NotStackable` if the steps of these models count otherwise."""
+    counts = sorted(set(map(steps_of, models)))
+    if len(counts) > 1:
+        raise NotStackable(
+            f"the optimizers of the models have taken {counts} steps, and on "
+            "the tensorflow backend those of a population count as one"
+        )
 
 
 def why_not_optimizer(optimizer: Any) -> str | None:

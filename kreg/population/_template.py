@@ -29,6 +29,7 @@ class Template:
         translate: Boolean; whether to make a twin of `source` in which Keras's
             penalties and dropout layers are kreg's. Else `source` itself is
             the template.
+        emptied: `Emptied`, for the weights of the twin.
 
     Attributes:
         model: The model that is traced.
@@ -43,13 +44,12 @@ class Template:
             written to, later.
         fresh: The optimizer's variables before the first step, not to be
             written to.
-        emptied: `Emptied`, for the weights of such models.
 
     Raises:
         NotStackable: If many such models cannot be trained as one.
     """
 
-    def __init__(self, source: Any, translate: bool):
+    def __init__(self, source: Any, translate: bool, emptied: Emptied):
         refuse_model(source)
         self.source = source
         self.model = _twin(source) if translate else source
@@ -70,9 +70,8 @@ class Template:
         self.optimizer = self.model.optimizer
         self.fresh = _fresh_optimizer(self.optimizer, self.weights)
         self.initial = {id(v): _value(v) for v in (*self.state, *self.seeds)}
-        self.emptied = Emptied()
         if translate:  # whoever looks at a trial sets the twin to its state
-            self.emptied.empty((*self.weights, *self.optimizer.variables))
+            emptied.empty((*self.weights, *self.optimizer.variables))
 
     @functools.cached_property
     def positions(self) -> dict[Any, str]:

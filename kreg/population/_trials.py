@@ -9,9 +9,11 @@ import numpy as np
 
 from kreg._validation import fail
 from kreg.population import _building, _initial
+from kreg.population._emptying import Emptied
 from kreg.population._fit_checks import not_fitting
 from kreg.population._options import Options
 from kreg.population._programs import Programs
+from kreg.population._refusal import refuse_steps
 from kreg.population._rows import Rows
 from kreg.population._signature import Description, describe, has_config
 from kreg.population._stack import Stack
@@ -42,9 +44,9 @@ class Trials:
         template: `Template`, once `prepare` was called.
         rows: `Rows` of all trials, likewise.
         survivors: List of the trials that nothing stopped in the last training.
-        empties_models: Whether stacking takes the weights from the models,
-            to which nobody looks then before they are written. Such models
-            serve for one `fit`.
+        emptied: `Emptied` or `None`: takes the weights from the models when
+            they are stacked. Nobody looks at them then before they are
+            written. Such models serve for one `fit`.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class Trials:
         self._are_first = False
         self._best: Rows | None = None
         self.survivors: list[int] = []
-        self.empties_models = False
+        self.emptied: Emptied | None = None
 
     def prepare(self, example: Any, programs: Programs) -> None:
         """Builds and stacks the models, if that is not done yet.
@@ -84,10 +86,11 @@ class Trials:
         described = [describe(model) for model in self._models]
         signatures = [d.signature for d in described]
         _refuse_different(signatures, self._models)
+        refuse_steps(self._models)
         source = self._models[0]
         template = programs.template(
             described[0].signature,
-            lambda: Template(source, translate=has_config(source)),
+            lambda: Template(source, has_config(source), programs.emptied),
         )
         try:
             _building.build_metrics(template.model, example)
@@ -101,7 +104,7 @@ class Trials:
     ) -> Rows:
         """Returns the rows as the models, or the values, say."""
         rows = _initial.rows_of_models(
-            template, self._models, described, self.empties_models
+            template, self._models, described, self.emptied
         )
         if self._build is None:
             return rows
@@ -215,8 +218,9 @@ class Trials:
 
     def empty(self, model: Any) -> None:
         """Takes the memory of a model that nobody looks at any more."""
-        held = (*model.variables, *model.optimizer.variables)
-        self.template.emptied.empty(held)
+        if self.emptied is not None:
+            self.emptied.empty(model.trainable_variables)
+            self.emptied.empty(model.optimizer.variables)
 
     def _model_for(self, trial: int) -> Any:
         """Returns the model to write the state of a trial into."""

@@ -1,5 +1,6 @@
 """Turns a row of the stack back into an ordinary Keras model."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,9 @@ def written(template: Template, row: Rows, model: Any) -> Any:
     """
     values = {p: float(v[0]) for p, v in values_of(template, row).items()}
     if has_config(model):
-        model = _with_strengths(template, values, model)
+        positions = template.positions.items()
+        wanted = {position: values[path] for position, path in positions}
+        model = with_strengths(model, wanted)
     else:  # the template is such a model itself, with the same Strengths
         for strength, path in zip(
             strengths(model).values(), template.strengths, strict=True
@@ -70,16 +73,19 @@ def _variables(template: Template, row: Rows) -> Any:
             yield id(variable), value[0]
 
 
-def _with_strengths(
-    template: Template, values: dict[str, float], model: Any
-) -> Any:
-    """Returns `model`, or one like it with these values of the strengths."""
-    paths = template.positions
+def with_strengths(model: Any, wanted: Mapping[Position, float]) -> Any:
+    """Returns `model`, or one like it with these strengths in its config.
+
+    Args:
+        model: Built and compiled model.
+        wanted: Mapping of the position of each, and maybe of others, to its
+            value.
+    """
     present = read_strengths(config_tree(model))
     changed = {
-        position: float(str(np.float32(values[paths[position]])))
+        position: float(str(np.float32(wanted[position])))
         for position, value in present.items()
-        if np.float32(value) != np.float32(values[paths[position]])
+        if np.float32(value) != np.float32(wanted[position])
     }
     if not changed:
         return model

@@ -99,7 +99,8 @@ class Updates:
             if kind == "rate":
                 self.rates.assign(value)
             elif kind == "count":
-                variable.assign(value[0])
+                # Trials that have stopped, as after a kill, are behind.
+                variable.assign(np.max(value))
             else:
                 variable.assign(value)
 

@@ -53,19 +53,20 @@ class Harvest:
         """
         survivors = self._population.trials.survivors
         pauses = run.epochs > until and index in survivors
-        state = run.last
+        state = _unreported.path_of_state(folder, run.name, until)
         if pauses:
-            state = _unreported.path_of_state(folder, run.name, until)
             _files.make_folder(os.path.dirname(state))
-        if state is not None:
-            _snapshot.save(state, self._population.unstack(index), None)
+            model = self._population.unstack(index)
+            _snapshot.save_with_strengths(state, model)
+        elif run.last is not None:
+            _snapshot.save(run.last, self._population.unstack(index), None)
         before = run.paused.logs if run.paused else []
         logs = [*before, *map(numbers_of, self._population.logs[index])]
         gap, strengths = self._best(index, run, logs)
         if pauses:
             self._population.trials.empty(run.model)
             run.forget_model()
-            return Paused(until, str(state), logs, gap, strengths, callbacks)
+            return Paused(until, state, logs, gap, strengths, callbacks)
         outcome = outcome_of(
             logs, run.initial_epoch, self._objective, strengths
         )

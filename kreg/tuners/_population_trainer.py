@@ -11,7 +11,8 @@ from kreg.population import NotStackable, Population, Programs
 from kreg.population._callbacks import needs_batches
 from kreg.population._grouping import grouped
 from kreg.population._memory import trials_that_fit
-from kreg.population._refusal import refuse_model
+from kreg.population._refusal import refuse_model, steps_of
+from kreg.population._signature import has_config
 from kreg.tuners import _compiling, _files, _fit_arguments, _snapshot
 from kreg.tuners._ahead import Ahead
 from kreg.tuners._harvest import Harvest, gaps_of
@@ -98,6 +99,7 @@ class PopulationTrainer:
         self, model: Any, fit: Mapping[str, Any], population: Any
     ) -> int:
         """Returns what the user wants, or how many fit in memory."""
+        self._programs.emptied.meet(model)
         if population != "auto":
             return int(population)
         if not model.built:
@@ -126,7 +128,10 @@ class PopulationTrainer:
         if self._ahead.ended():  # too large where there are several groups
             self._programs.forget_larger_than(max(map(len, groups)))
         for together in groups:
-            found = self._train(together, until, fit, folder, on_epoch_end)
+            first = together[0]
+            # Of a class of one's own: alone whenever it is, and compiled anew.
+            end = until if has_config(first.model) else first.epochs
+            found = self._train(together, end, fit, folder, on_epoch_end)
             names = [run.name for run in together]
             outcomes.update(zip(names, found, strict=True))
         return [outcomes[run.name] for run in runs]
@@ -138,6 +143,8 @@ class PopulationTrainer:
         example = _fit_arguments.a_few_samples(fit)
         models = [run.model for run in runs]
         indices = grouped(models, None if example is None else example[0])
+        for model in models:
+            self._programs.emptied.meet(model)
         return [[runs[i] for i in together] for together in indices]
 
     def _train(
@@ -184,6 +191,25 @@ class PopulationTrainer:
             for outcome in self._train(part, until, fit, folder, on_epoch_end)
         ]
 
+    def _by_steps(
+        self,
+        runs: list[Run],
+        until: int,
+        fit: Mapping[str, Any],
+        folder: str,
+        on_epoch_end: Callable[[int, Sequence[Logs]], None],
+    ) -> list[Outcome | Paused]:
+        """Trains what goes on from runs that stopped early by itself."""
+        parts: dict[int, list[Run]] = {}
+        for run in runs:
+            parts.setdefault(steps_of(run.model), []).append(run)
+        found: dict[str, Outcome | Paused] = {}
+        for part in parts.values():
+            names = [run.name for run in part]
+            results = self._train(part, until, fit, folder, on_epoch_end)
+            found.update(zip(names, results, strict=True))
+        return [found[run.name] for run in runs]
+
     def _together(
         self,
         runs: list[Run],
@@ -195,13 +221,15 @@ class PopulationTrainer:
         first = runs[0]
         for run in runs:
             _go_on(run)
+        if len({steps_of(run.model) for run in runs}) > 1:
+            return self._by_steps(runs, until, fit, folder, on_epoch_end)
         population = Population(
             [run.model for run in runs],
             seed=self._seed,
             jit_compile=_compiling.xla_for(first.model, self._steps),
             programs=self._programs,
         )
-        population.trials.empties_models = True
+        population.trials.emptied = self._programs.emptied
         name = f"{first.name}_{first.next_epoch}_of_{len(runs)}"
         place = os.path.join(folder, name)
 
@@ -234,7 +262,8 @@ def _go_on(run: Run) -> None:
     """Gives the model of a run the state that the run goes on from."""
     if run.paused is not None:
         _snapshot.build(run.model, run.folder)
-        _snapshot.load(run.paused.state, run.model)
+        # A callback may have changed what is a number in Keras's config.
+        run.model = _snapshot.load_with_strengths(run.paused.state, run.model)
     elif run.parent is not None:
         _snapshot.go_on_from(run.parent, run.model)
 

@@ -201,6 +201,16 @@ class SafeOracle(keras_tuner.Oracle):
         # KerasTuner takes from the end: the first trial first.
         self._retry_queue = unfinished[::-1]
 
+    def take_back(self) -> None:
+        """Has trials that nobody trains any more be asked for again, first.
+
+        An interrupted search has left them in memory, where the next one of the
+        same tuner, as in a notebook, would take them for running.
+        """
+        if self.ongoing_trials:
+            self.ongoing_trials.clear()
+            self._mend()
+
     @property
     def unfinished(self) -> int:
         """Integer: how many trials wait to be run again."""

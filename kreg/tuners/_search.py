@@ -76,6 +76,7 @@ class Search:
         """Searches until the oracle has no more trials."""
         tuner, oracle = self._tuner, self._oracle
         oracle.verbose = 0  # one line is enough, and it is ours
+        oracle.take_back()
         tuner.save()
         if oracle.unfinished:
             self._known = _unreported.read(self._folder, oracle.trials)
@@ -86,6 +87,9 @@ class Search:
         asked: Wave = []
         try:
             while asked := [*asked, *self._ask(len(asked), progress)]:
+                # Trials that are tried again come last; but after a kill, in
+                # their order, and the state of a wave is kept row by row.
+                asked.sort(key=lambda each: each[0].trial_id)
                 room = _waves.largest_rung(oracle.trials.values())
                 wave, until = _waves.next_wave(asked, room)
                 progress.on_wave(len(wave))

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from kreg.population._signature import config_tree, read_strengths
+from kreg.population._unstacking import with_strengths
 from kreg.tuners import _files
 
 _INFO = "info"
@@ -50,10 +52,24 @@ def load(path: str, model: Any) -> Any:
         return json.loads(arrays[_INFO].tobytes())
 
 
-def read_info(path: str) -> Any:
-    """Returns the `info` of a state."""
+def save_with_strengths(path: str, model: Any) -> None:
+    """Writes a state with the strengths that are numbers in the config."""
+    save(path, model, list(read_strengths(config_tree(model)).items()))
+
+
+def load_with_strengths(path: str, model: Any) -> Any:
+    """Returns `model`, or one like it with other strengths, in a state.
+
+    Args:
+        path: String. What `save_with_strengths` wrote.
+        model: Compiled and built model.
+    """
     with np.load(path) as arrays:
-        return json.loads(arrays[_INFO].tobytes())
+        held = json.loads(arrays[_INFO].tobytes())
+    strengths = {tuple(position): value for position, value in held}
+    model = with_strengths(model, strengths)
+    load(path, model)
+    return model
 
 
 def build(model: Any, folder: str) -> None:

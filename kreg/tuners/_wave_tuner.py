@@ -35,6 +35,10 @@ class WaveTuner(keras_tuner.Tuner):
     what differs between them is due to their hyperparameters. The executions
     of a trial have different ones.
 
+    What the build function returns is the search's own: large weights are taken
+    from it once they are kept elsewhere, unless they are frozen or in several
+    models. `get_best_models` gives them back.
+
     A subclass that overrides `run_trial` is searched as KerasTuner does it,
     and so is a search with a chief and workers.
     """

@@ -161,7 +161,9 @@ def test_models_that_may_be_emptied_are(population, tmp_path):
     for mine, theirs in zip(kept, population.trials._models, strict=True):
         mine.set_weights(theirs.get_weights())
     reference = Population(kept)
-    population.trials.empties_models = True
+    population.trials.emptied = Emptied()
+    for model in 2 * population.trials._models:  # each is met twice
+        population.trials.emptied.meet(model)
     histories = fit(population, tmp_path, epochs=2)
     kernels = [
         model.get_layer("d").kernel for model in population.trials._models

@@ -284,6 +284,40 @@ def test_a_killed_training_goes_on_from_its_last_epoch(tmp_path):
     assert histories == whole.communicate()[0] != ""
 
 
+class Stops(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = True
+
+
+class Dies(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+
+def test_a_trial_that_stopped_before_a_kill_counts_its_own_steps(tmp_path):
+    def fit(callbacks, name):
+        keras.utils.set_random_seed(1)
+        population = Population([kreg_model(), kreg_model()])
+        path = str(tmp_path / name)
+        data = zoo.data("dense")
+        return population.fit(*data, callbacks=callbacks, snapshot=path, **FIT)
+
+    whole = fit([[Stops()], []], "whole")
+    with pytest.raises(KeyboardInterrupt):
+        fit([[Stops()], [Dies()]], "killed")
+    again = fit([[Stops()], []], "killed")
+    np.testing.assert_allclose(again[1]["loss"], whole[1]["loss"], 1e-5)
+
+
+@pytest.mark.backends("tensorflow")
+def test_optimizers_that_are_not_as_far_do_not_stack():
+    model = kreg_model()
+    model.optimizer.iterations.assign(5)
+    with pytest.raises(NotStackable, match=r"have taken \[0, 5\] steps"):
+        Population([kreg_model(), model]).prepare(SAMPLE)
+
+
 def dropping(*rates):
     stack = [keras.Input((6,))]
     for rate in rates:  # Keras's Dropout(0) has no seed

@@ -57,12 +57,12 @@ def pauses(monkeypatch):
     return found
 
 
-def same(results, expected):
+def same(results, expected, strengths=True):
     assert [r.trial_id for r in results] == [r.trial_id for r in expected]
     for one, other in zip(results, expected, strict=True):
         assert one.best_epoch == other.best_epoch
         assert one.verdict.status == other.verdict.status
-        assert one.strengths == other.strengths
+        assert one.strengths == other.strengths or not strengths
         for key in ("objective", "generalization_gap"):
             value, wanted = getattr(one, key), getattr(other, key)
             np.testing.assert_allclose(value, wanted, 1e-4, 1e-5)
@@ -76,30 +76,72 @@ def loss_of(tuner, trial, data):
 
 
 class Ascent(keras.callbacks.Callback):
-    """Learns, and from epoch 2 on unlearns: the best is behind by then."""
+    """Learns, and then unlearns: from some epoch on the best is behind."""
+
+    def __init__(self, top):
+        super().__init__()
+        self.top = top
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.model.optimizer.learning_rate = 0.05 if epoch < 2 else -0.05
+        rate = 0.05 if epoch < self.top else -0.05
+        self.model.optimizer.learning_rate = rate
 
 
-@pytest.mark.parametrize("callbacks", [(), (Ascent(),)])
+class Strengthens(keras.callbacks.Callback):
+    """Changes once what are numbers in the layers of Keras."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 0:
+            kreg.set_strengths(self.model, {"*/l2": 0.5, "*/rate": 0.6})
+
+
+@pytest.mark.parametrize(
+    "callbacks", [(), (Ascent(2),), (Ascent(3),), (Strengthens(),)]
+)
 def test_trials_are_as_without(callbacks, pauses, data, tmp_path, monkeypatch):
+    kinds = list(map(type, callbacks))
     tuner = search(tmp_path / "waiting", data, callbacks)
     assert pauses
     pauses.clear()
     monkeypatch.setattr(_waves, "largest_rung", lambda trials: 0)
     alone = search(tmp_path / "alone", data, callbacks)
     assert not pauses
-    same(sorted(tuner.results, key=_values), sorted(alone.results, key=_values))
-    if callbacks:
-        assert {r.best_epoch for r in tuner.results} <= {0, 1, 2}
+    same(tuner.results, alone.results, strengths=Strengthens not in kinds)
+    if Ascent in kinds:
+        last = callbacks[0].top
+        assert {r.best_epoch for r in tuner.results} <= set(range(last + 1))
     for trial in tuner.oracle.trials.values():
         loss = loss_of(tuner, trial, data)
         assert loss == pytest.approx(trial.score, rel=1e-4)
 
 
-def _values(result):
-    return result.trial_id
+class Net(keras.Model):
+    def __init__(self, penalty):
+        super().__init__()
+        self.out = keras.layers.Dense(2, kernel_regularizer=penalty)
+
+    def call(self, x):
+        return self.out(x)
+
+
+def test_what_trains_alone_waits_for_nobody(
+    pauses, data, tmp_path, monkeypatch
+):
+    """It would be compiled once more when it goes on."""
+    monkeypatch.setattr(_waves, "largest_rung", lambda trials: 9)
+
+    def build(hp):
+        model = Net(keras.regularizers.L2(hp.Float("l2", 1e-3, 1.0)))
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile("adam", loss)
+        return model
+
+    tuner = kreg.tuners.Hyperband(
+        build, max_epochs=2, factor=2, directory=tmp_path, seed=1
+    )
+    tuner.search(batch_size=8, verbose=0, **data)
+    assert not pauses
+    assert {r.status for r in tuner.results} == {"COMPLETED"}
 
 
 class Calls(keras.callbacks.Callback):
@@ -160,6 +202,28 @@ def test_a_run_that_stops_where_others_pause_has_ended(pauses, data, tmp_path):
     assert not [name for epoch, name in pauses if epoch == min(epochs)]
     assert {r.status for r in tuner.results} == {"COMPLETED"}
     assert all(r.best_epoch != min(epochs) for r in tuner.results)
+
+
+class StopsStrong(keras.callbacks.Callback):
+    """Stops what is regularized strongly after an epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        l2 = kreg.strengths(self.model)["dense/kernel_regularizer/l2"]
+        if l2.value > 0.3 and self.params["epochs"] == 2:
+            self.model.stop_training = True
+
+
+@pytest.mark.backends("tensorflow")
+def test_what_goes_on_counts_the_steps_of_its_own(data, tmp_path, monkeypatch):
+    """Those of a run that had stopped early are fewer."""
+    tuner = search(tmp_path / "together", data, [StopsStrong()])
+    monkeypatch.setattr(
+        _population_trainer,
+        "grouped",
+        lambda models, x=None: [[index] for index in range(len(models))],
+    )
+    alone = search(tmp_path / "alone", data, [StopsStrong()])
+    same(tuner.results, alone.results)
 
 
 class Killed(keras.callbacks.Callback):

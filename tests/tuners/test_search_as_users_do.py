@@ -5,6 +5,7 @@ import keras_tuner
 import numpy as np
 import pytest
 
+from kreg.population import _emptying
 from kreg.tuners import RandomSearch
 
 STACKS = keras.backend.backend() != "torch"
@@ -235,3 +236,35 @@ def test_a_fit_that_evaluates_later(numbers, tmp_path):
     tuner = RandomSearch(Later(), "loss", max_trials=2, directory=tmp_path)
     tuner.search(*numbers, validation_data=numbers, verbose=0)
     assert [r.message for r in tuner.results] == [None, None]
+
+
+@pytest.mark.parametrize("trainable", [False, True])
+@pytest.mark.parametrize("population", [1, 3])
+def test_a_network_in_all_trials_is_kept(
+    population, trainable, numbers, tmp_path, monkeypatch
+):
+    """As one that was pretrained, and made once for all."""
+    monkeypatch.setattr(_emptying, "_SMALL", 0)  # as if it were large
+    keras.utils.set_random_seed(1)
+    bases = [
+        keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+        for _ in range(1 if trainable else 3)
+    ]
+    for base in bases:
+        base.trainable = trainable
+    before = [base.get_weights()[0] for base in bases]
+
+    def build(hp):
+        base = bases[hp.Choice("base", list(range(len(bases))))]
+        layer = keras.layers.Dropout(hp.Float("rate", 0.0, 0.5))
+        model = keras.Sequential([base, layer, keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(1e-3), "mse")
+        return model
+
+    tuner = RandomSearch(
+        build, max_trials=3, population=population, seed=1, directory=tmp_path
+    )
+    tuner.search(*numbers, validation_data=numbers, verbose=0)
+    after = [base.get_weights()[0] for base in bases]
+    difference = np.abs(np.subtract(before, after)).max()
+    assert difference < 0.1 if trainable else difference == 0.0

@@ -1,11 +1,42 @@
 """A kill while the trials of a wave are reported, one after another."""
 
 import math
+import os
 import shutil
+from types import SimpleNamespace
 
 import keras
 
 import kreg.tuners
+from kreg.tuners import _unreported
+from kreg.tuners._runs import Paused
+
+
+def paused_in(folder, epoch):
+    path = _unreported.path_of_state(str(folder), "7_0", epoch)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w"):
+        return Paused(epoch, path, [{"loss": 1.0}], None, {"rate": 0.5})
+
+
+def test_what_pauses_moves_with_its_project(tmp_path):
+    before, after = tmp_path / "before", str(tmp_path / "after")
+    _unreported.write(str(before), {"7_0": paused_in(before, 3)})
+    before.rename(after)
+    trials = {"7": SimpleNamespace(status="RUNNING")}
+    found = _unreported.read(after, trials)["7_0"]
+    assert found == paused_in(after, 3)
+
+
+def test_states_are_kept_while_they_are_known_of(tmp_path):
+    """The last one until the next is known of, and then no longer."""
+    last, next_one = paused_in(tmp_path, 1), paused_in(tmp_path, 3)
+    assert os.path.exists(last.state)
+    _unreported.forget(str(tmp_path), {"7_0": next_one})
+    assert os.path.exists(next_one.state)
+    assert not os.path.exists(last.state)
+    _unreported.forget(str(tmp_path), {})
+    assert not os.path.exists(tmp_path)
 
 
 def build(hp):

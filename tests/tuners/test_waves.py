@@ -5,13 +5,14 @@ import itertools
 import json
 import math
 import os
+from types import SimpleNamespace
 
 import keras
 import keras_tuner
 import pytest
 
 import kreg.tuners
-from kreg.tuners import TrialResult
+from kreg.tuners import TrialResult, _waves
 
 
 def build(hp):
@@ -108,6 +109,33 @@ def test_brackets_wait_for_no_others_than_fit(waves, tmp_path):
     assert trained == {i: ends[i] - begins[i] for i in ends}
 
 
+def test_a_trial_is_where_its_furthest_run_is():
+    """One of its executions may have ended early; that one is not trained."""
+
+    def trial(name, epochs, *places):
+        runs = [SimpleNamespace(epochs=epochs, next_epoch=e) for e in places]
+        return name, runs
+
+    asked = [trial("a", 9, 0, 3), trial("b", 9, 3, 3), trial("c", 4, 0, 0)]
+    wave, until = _waves.next_wave(asked, room=9)
+    assert ([name for name, _ in wave], until) == (["c"], 4)
+    wave, until = _waves.next_wave(asked[:2], room=9)
+    assert ([name for name, _ in wave], until) == (["a", "b"], 9)
+
+
+def test_a_rung_is_what_has_the_same_epochs_to_train():
+    spans = [(0, 1), (0, 1), (1, 3), (0, 3), (3, 9), (0, 9), (0, 9), (0, 9)]
+    trials = [
+        SimpleNamespace(
+            hyperparameters=SimpleNamespace(
+                values={"tuner/initial_epoch": begin, "tuner/epochs": end}
+            )
+        )
+        for begin, end in spans
+    ]
+    assert _waves.largest_rung(trials) == 3
+
+
 def test_a_killed_hyperband_goes_on_as_it_was(waves, tmp_path):
     def search(path, loss=()):
         tuner = kreg.tuners.Hyperband(
@@ -131,6 +159,57 @@ def test_a_killed_hyperband_goes_on_as_it_was(waves, tmp_path):
         waves.pop()
         search(path)
         assert [[run.name for run in wave] for wave in waves] == whole
+
+
+def test_trials_that_are_tried_again_are_in_order(waves, tmp_path):
+    """As after a kill: what trains together goes on by its place."""
+    tried = set()
+
+    def loss(run):
+        is_first = run.trial_id not in tried
+        tried.add(run.trial_id)
+        return math.nan if is_first and run.trial_id == "0002" else 0.5
+
+    tuner = kreg.tuners.Hyperband(
+        build,
+        "loss",
+        max_epochs=9,
+        directory=tmp_path,
+        population=12,
+        seed=1,
+        max_retries_per_trial=1,
+    )
+    tuner.search(loss, verbose=0)
+    again = next(w for w in waves[1:] if "0002" in {r.trial_id for r in w})
+    assert len(again) > 1  # others train along, and pause
+    for wave in waves:
+        names = [run.name for run in wave]
+        assert names == sorted(names)
+
+
+def test_an_interrupted_search_goes_on_in_the_same_process(waves, tmp_path):
+    """As in a notebook, where the cell is run once more."""
+
+    def interrupted(run):
+        if len(waves) == 2:
+            raise KeyboardInterrupt
+        return run.hyperparameters.get("a")
+
+    def tuner_in(folder):
+        return kreg.tuners.Hyperband(
+            build, "loss", max_epochs=9, directory=tmp_path / folder, seed=1
+        )
+
+    tuner_in("whole").search(x=(), verbose=0)
+    whole = [[run.name for run in wave] for wave in waves]
+    waves.clear()
+    tuner = tuner_in("interrupted")
+    with pytest.raises(KeyboardInterrupt):
+        tuner.search(interrupted, verbose=0)
+    waves.pop()
+    tuner.search(x=(), verbose=0)
+    assert [[run.name for run in wave] for wave in waves] == whole
+    assert {t.status for t in tuner.oracle.trials.values()} == {"COMPLETED"}
 
 
 def test_nan_fails_its_trial_alone(waves, tmp_path):
