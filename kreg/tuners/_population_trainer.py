@@ -2,8 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import keras_tuner
 
@@ -41,6 +41,15 @@ _TAKEN = {
 }
 # Logs that need a pass over the training data at each epoch.
 _PROBED = ("train_data_loss", "generalization_gap")
+
+
+class _Task(NamedTuple):
+    """What is the same for all runs of a wave; see `Trainer.train`."""
+
+    until: int
+    fit: Mapping[str, Any]
+    folder: str
+    on_epoch_end: Callable[[int, Sequence[Logs]], None]
 
 
 class PopulationTrainer:
@@ -123,18 +132,11 @@ class PopulationTrainer:
         on_epoch_end: Callable[[int, Sequence[Logs]], None],
     ) -> list[Outcome | Paused]:
         """Trains the runs; see `Trainer.train`."""
-        outcomes: dict[str, Outcome | Paused] = {}
         groups = self._groups(runs, fit)
         if self._ahead.ended():  # too large where there are several groups
             self._programs.forget_larger_than(max(map(len, groups)))
-        for together in groups:
-            first = together[0]
-            # Of a class of one's own: alone whenever it is, and compiled anew.
-            end = until if has_config(first.model) else first.epochs
-            found = self._train(together, end, fit, folder, on_epoch_end)
-            names = [run.name for run in together]
-            outcomes.update(zip(names, found, strict=True))
-        return [outcomes[run.name] for run in runs]
+        task = _Task(until, fit, folder, on_epoch_end)
+        return self._in_turn(runs, groups, task)
 
     def _groups(
         self, runs: Sequence[Run], fit: Mapping[str, Any]
@@ -147,82 +149,55 @@ class PopulationTrainer:
             self._programs.emptied.meet(model)
         return [[runs[i] for i in together] for together in indices]
 
-    def _train(
-        self,
-        runs: list[Run],
-        until: int,
-        fit: Mapping[str, Any],
-        folder: str,
-        on_epoch_end: Callable[[int, Sequence[Logs]], None],
+    def _in_turn(
+        self, runs: Sequence[Run], parts: Iterable[list[Run]], task: _Task
     ) -> list[Outcome | Paused]:
+        """Trains one part of the runs after the other."""
+        found: dict[str, Outcome | Paused] = {}
+        for part in parts:
+            names = [run.name for run in part]
+            found.update(zip(names, self._train(part, task), strict=True))
+        return [found[run.name] for run in runs]
+
+    def _train(self, runs: list[Run], task: _Task) -> list[Outcome | Paused]:
         try:
-            return self._together(runs, until, fit, folder, on_epoch_end)
+            return self._together(runs, task)
         except (keras_tuner.errors.FatalError, _files.StorageError):
             raise
         except Exception as error:
-            _files.refuse_storage(error, folder)
+            _files.refuse_storage(error, task.folder)
             if _is_out_of_memory(error) and len(runs) > 1:
-                return self._halves(runs, until, fit, folder, on_epoch_end)
+                return self._halves(runs, task)
             # What is wrong may be one trial's alone, or a wave's way.
             warnings.warn(
                 f"Training one by one: {_in_short(error)}", stacklevel=2
             )
         for run in runs:
             run.forget_model()
-        return self._fallback.train(runs, until, fit, folder, on_epoch_end)
+        return self._fallback.train(runs, *task)
 
-    def _halves(
-        self,
-        runs: list[Run],
-        until: int,
-        fit: Mapping[str, Any],
-        folder: str,
-        on_epoch_end: Callable[[int, Sequence[Logs]], None],
-    ) -> list[Outcome | Paused]:
+    def _halves(self, runs: list[Run], task: _Task) -> list[Outcome | Paused]:
         half = len(runs) // 2
         warnings.warn(
             f"Out of memory: now training {half} at once.", stacklevel=2
         )
         for run in runs:
             run.forget_model()  # its weights may have been taken already
-        return [
-            outcome
-            for part in (runs[:half], runs[half:])
-            for outcome in self._train(part, until, fit, folder, on_epoch_end)
-        ]
+        return self._in_turn(runs, (runs[:half], runs[half:]), task)
 
-    def _by_steps(
-        self,
-        runs: list[Run],
-        until: int,
-        fit: Mapping[str, Any],
-        folder: str,
-        on_epoch_end: Callable[[int, Sequence[Logs]], None],
-    ) -> list[Outcome | Paused]:
-        """Trains what goes on from runs that stopped early by itself."""
-        parts: dict[int, list[Run]] = {}
-        for run in runs:
-            parts.setdefault(steps_of(run.model), []).append(run)
-        found: dict[str, Outcome | Paused] = {}
-        for part in parts.values():
-            names = [run.name for run in part]
-            results = self._train(part, until, fit, folder, on_epoch_end)
-            found.update(zip(names, results, strict=True))
-        return [found[run.name] for run in runs]
-
-    def _together(
-        self,
-        runs: list[Run],
-        until: int,
-        fit: Mapping[str, Any],
-        folder: str,
-        on_epoch_end: Callable[[int, Sequence[Logs]], None],
-    ) -> list[Outcome | Paused]:
+    def _together(self, runs: list[Run], task: _Task) -> list[Outcome | Paused]:
         first = runs[0]
         for run in runs:
             _go_on(run)
-        if len({steps_of(run.model) for run in runs}) > 1:
-            return self._by_steps(runs, until, fit, folder, on_epoch_end)
+        by_steps: dict[int, list[Run]] = {}
+        for run in runs:
+            by_steps.setdefault(steps_of(run.model), []).append(run)
+        if len(by_steps) > 1:  # some go on from runs that stopped early
+            return self._in_turn(runs, by_steps.values(), task)
+        until, fit, folder, on_epoch_end = task
+        if not has_config(first.model):
+            # Of a class of one's own: alone whenever it is, and compiled anew.
+            until = first.epochs
         population = Population(
             [run.model for run in runs],
             seed=self._seed,
