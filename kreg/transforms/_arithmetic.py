@@ -6,12 +6,11 @@ In a Functional model `0.1 * x`, `-x`, `keras.ops.abs(x)` or
 
 from typing import Any
 
-import keras
 import numpy as np
 
 from kreg.transforms._graph import Call, Tensor
 from kreg.transforms._kinds import Kind, Shapes
-from kreg.transforms._mixing import activated, operation_name
+from kreg.transforms._mixing import activated, is_operation, operation_name
 from kreg.transforms._passing import Free
 
 BY_ELEMENT = {
@@ -62,10 +61,9 @@ def operation_kind(
         shapes: The shapes of the tensor and of what is made of it.
         counts: Their numbers of channels.
     """
-    is_keras = (type(layer).__module__ or "").startswith("keras.")
-    if isinstance(layer, keras.layers.Layer) or not is_keras:
+    if not is_operation(layer) or operation_name(layer):
         return None
-    if counts[0] != counts[1] or operation_name(layer) or call.node is None:
+    if counts[0] != counts[1] or call.node is None:
         return None
     name = type(layer).__name__
     is_numbers = not any(map(_is_array, vars(layer).values()))

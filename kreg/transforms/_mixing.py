@@ -67,11 +67,15 @@ def operation_name(layer: Any) -> str:
 
     `keras.ops.hard_sigmoid(x)` in a Functional model is a `HardSigmoid`.
     """
-    if isinstance(layer, keras.layers.Layer):
+    if not is_operation(layer):
         return ""
-    is_keras = (type(layer).__module__ or "").startswith("keras.")
-    name = _OF_OPERATIONS.get(type(layer).__name__.lower(), "")
-    return name if is_keras else ""
+    return _OF_OPERATIONS.get(type(layer).__name__.lower(), "")
+
+
+def is_operation(layer: Any) -> bool:
+    """Tells whether what is called in a graph is an operation of Keras."""
+    is_layer = isinstance(layer, keras.layers.Layer)
+    return not is_layer and (type(layer).__module__ or "").startswith("keras.")
 
 
 def activated(activation: Any, values: np.ndarray) -> np.ndarray:
