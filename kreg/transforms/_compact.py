@@ -30,12 +30,12 @@ def compact(model: Any, tolerance: float = 0.0, report: bool = False) -> Any:
     and Add, Multiply and their like, whose branches keep the union of what
     either needs; also inside TimeDistributed and kreg's wrappers. All else is
     left whole, with what it takes and makes: layers of your own, recurrent,
-    attention and embedding layers, LayerNormalization (a constant input of it
-    moves the mean and variance of all others), layers whose penalty holds an
-    array of weights or groups of units, or whose initializer holds an array.
-    The interfaces of nested models stay, and so do the
-    shapes of inputs and outputs: input features without weights are reported,
-    not removed. A layer whose units are all dead keeps one if there is a way
+    attention and embedding layers, LayerNormalization over the channels (a
+    constant input moves the mean and variance of all others), layers whose
+    penalty holds an array of weights or groups of units, or whose initializer
+    holds an array. The interfaces of nested models stay, and so do the shapes
+    of inputs and outputs: input features without weights are reported, not
+    removed. A layer whose units are all dead keeps one if there is a way
     around it.
 
     The new model is an ordinary Keras model: it saves, loads and trains on.

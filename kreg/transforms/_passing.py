@@ -98,6 +98,34 @@ class BatchNormalized(Kind):
         return {name: value[kept] for name, value in self.values.items()}
 
 
+class NormalizedByChannel(Free):
+    """LayerNormalization over axes that are not the channels'."""
+
+    def __init__(self, layer: Any, tolerance: float):
+        super().__init__(layer, tolerance)
+        self.values = {
+            name: ops.convert_to_numpy(getattr(layer, name))
+            for name in ("gamma", "beta")
+            if getattr(layer, name, None) is not None
+        }
+
+    def constants(
+        self, call: Call, known: dict[Tensor, np.ndarray], shapes: Shapes
+    ) -> np.ndarray:
+        """Returns beta, where it is the same at all positions."""
+        values = known[call.inputs[0]]
+        beta = self.values.get("beta", np.zeros(1))
+        is_even = (beta == beta.flat[0]).all()
+        shift = beta.flat[0] if is_even else np.nan
+        return np.where(np.isnan(values), values, shift)
+
+    def weights(
+        self, taken: np.ndarray, kept: np.ndarray, constants: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Returns its own, by position: none belongs to a channel."""
+        return self.values
+
+
 class Gated(Kind):
     """FeatureGate: what a closed gate lets through is zero."""
 

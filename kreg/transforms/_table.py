@@ -26,6 +26,7 @@ from kreg.transforms._passing import (
     Elementwise,
     Free,
     Gated,
+    NormalizedByChannel,
     Rescaled,
     Sloped,
     Windowed,
@@ -115,6 +116,12 @@ def _single(layer: Any, shapes: list[tuple], counts: list[int]) -> type[Kind]:
     if cls is L.BatchNormalization:
         is_last = layer.axis in (-1, len(shapes[0]) - 1)
         return BatchNormalized if is_last else Opaque
+    if cls is L.LayerNormalization:
+        last = len(shapes[0]) - 1
+        is_whole = any(axis in (-1, last) for axis in layer.axis)
+        # Deprecated: it does not centre, so that constants stay what they are.
+        is_uncentred = getattr(layer, "rms_scaling", False)
+        return Opaque if is_whole or is_uncentred else NormalizedByChannel
     if (
         cls is L.Rescaling
         and np.ndim(layer.scale) == np.ndim(layer.offset) == 0

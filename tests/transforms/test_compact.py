@@ -157,6 +157,36 @@ def test_a_constant_before_padding_cannot_be_folded():
     assert small.get_layer("a").filters == 3
 
 
+@pytest.mark.backends("tensorflow", "jax")  # on Torch, Keras has no such axes
+@pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`")
+@pytest.mark.parametrize(
+    ("axis", "arguments", "units"),
+    [
+        (1, {}, 3),
+        (-2, {"center": False}, 3),
+        (1, {"scale": False}, 3),
+        (1, {"rms_scaling": True}, 5),
+        (1, {"beta_initializer": "glorot_uniform"}, 4),
+        ((1, 2), {}, 5),
+        (-1, {}, 5),
+    ],
+)
+def test_layer_normalization_of_each_channel_by_itself(axis, arguments, units):
+    model = sequential(
+        layers.Dense(5, name="a"),
+        layers.LayerNormalization(axis, **arguments),
+        layers.Dense(2, name="b"),
+        shape=(4, 6),
+    )
+    beta = model.layers[1].beta
+    if beta is not None and "beta_initializer" not in arguments:
+        beta.assign(0.3 * ops.ones(beta.shape))
+    zero(model.get_layer("a"), 1, [0])  # its bias stays: a constant
+    zero(model.get_layer("b"), 0, [2])
+    small, _ = compacted(model)
+    assert small.get_layer("a").units == units
+
+
 def test_coupled_branches_keep_the_union():
     inputs = keras.Input((6,))
     a = layers.Dense(5, name="a")(inputs)
