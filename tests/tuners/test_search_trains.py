@@ -156,9 +156,13 @@ def test_trials_of_one_graph_are_what_fit_does(data, tmp_path):
         model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
         return model
 
+    # All that is learned makes this worse: the best epoch is the first.
+    data["y"] = np.ones_like(data["y"])
+    x, y = data["validation_data"]
+    data["validation_data"] = (x, y) = (x, np.zeros_like(y))
     tuner = random_search(tmp_path, build_stock, max_trials=2)
     tuner.search(epochs=2, batch_size=32, verbose=0, **data)  # no order
-    x, y = data["validation_data"]
+    assert {result.best_epoch for result in tuner.results} == {0}
     for trial in tuner.oracle.trials.values():
         hp = trial.hyperparameters
         _, history = alone(hp, build_stock, 4, epochs=2, batch_size=32, **data)
@@ -169,6 +173,11 @@ def test_trials_of_one_graph_are_what_fit_does(data, tmp_path):
             )
         model = tuner.load_model(trial)
         assert data_loss(model, x, y) == pytest.approx(trial.score, rel=1e-5)
+        # Of a stack, as many training samples as validate.
+        size = 32 if keras.backend.backend() == "torch" else 16
+        gap = data_loss(model, data["x"][:size], data["y"][:size])
+        gap = pytest.approx(trial.score - gap, rel=1e-4)
+        assert result.generalization_gap == gap
         # What is handed out is what the user wrote.
         assert type(model.layers[1]) is keras.layers.Dropout
         penalty = model.layers[0].kernel_regularizer
@@ -366,23 +375,34 @@ def test_an_interrupted_run_goes_on(hypermodel, data, tmp_path):
 
 
 def test_promoted_trials_keep_their_optimizer(data, tmp_path):
-    steps = []
+    steps, begins, ends = [], [], []
 
     class Counts(keras.callbacks.Callback):
         def __deepcopy__(self, memo):
             return Counts()
 
+        def on_train_end(self, logs=None):
+            ends.append(np.sum(self.model.get_weights()[0]))
+
         def on_train_begin(self, logs=None):
             optimizer = self.model.optimizer
+            if int(optimizer.iterations):
+                begins.append(np.sum(self.model.get_weights()[0]))
             moments = [np.abs(v).max() for v in optimizer.variables[2:]]
             steps.append(
                 (int(optimizer.iterations), max(map(float, moments), default=0))
             )
 
+    def build_jumpy(hp):
+        model = build(hp)
+        model.optimizer.learning_rate = 1.0  # so that the last is not the best
+        return model
+
     tuner = kreg.tuners.Hyperband(
-        build, max_epochs=4, factor=2, directory=tmp_path, seed=1
+        build_jumpy, max_epochs=4, factor=2, directory=tmp_path, seed=2
     )
     tuner.search(callbacks=[Counts()], batch_size=8, verbose=0, **data)
+    assert set(begins) <= set(ends)
     spans = sorted(
         trial.hyperparameters["tuner/initial_epoch"]
         for trial in tuner.oracle.trials.values()
