@@ -53,13 +53,29 @@ def searched(hypermodel, data, path, **kwargs):
     return [(r.hyperparameters, r.objective) for r in tuner.results]
 
 
-@pytest.mark.parametrize("hypermodel", [build, build_of_two_widths])
-def test_trials_are_as_without(hypermodel, begun, data, monkeypatch, tmp_path):
-    found = searched(hypermodel, data, tmp_path / "ahead")
-    assert begun in ([12], [])
-    assert begun or hypermodel is build_of_two_widths  # its first two differ
+def raises(*_):
+    raise ValueError("no program")
+
+
+def test_trials_are_as_without(begun, data, monkeypatch, tmp_path):
+    found = searched(build, data, tmp_path / "ahead")
+    assert begun == [12]
     monkeypatch.setattr(_ahead, "_FEWEST_RUNS", 100)
-    assert searched(hypermodel, data, tmp_path / "not") == found
+    assert searched(build, data, tmp_path / "not") == found
+    assert begun == [12]
+    # What fails ahead is done when it is needed.
+    monkeypatch.setattr(_ahead, "_FEWEST_RUNS", 8)
+    for name, ahead in (("trace", raises), ("compiler", lambda *_: raises)):
+        monkeypatch.setattr(_ahead, "traced_ahead", ahead)
+        assert searched(build, data, tmp_path / name) == found
+
+
+def test_trials_of_two_graphs_are_as_without(
+    begun, data, monkeypatch, tmp_path
+):
+    found = searched(build_of_two_widths, data, tmp_path / "ahead")
+    monkeypatch.setattr(_ahead, "_FEWEST_RUNS", 100)
+    assert searched(build_of_two_widths, data, tmp_path / "not") == found
 
 
 def test_the_first_wave_alone_is_compiled_ahead(begun, data, tmp_path):
@@ -112,17 +128,3 @@ def test_training_waits_for_what_is_being_compiled(
     monkeypatch.setattr(Population, "fit", fit)
     searched(build, data, tmp_path)
     assert events == ["compiled", "fit"]
-
-
-@pytest.mark.parametrize("fails", ["traced_ahead", "compiles"])
-def test_what_fails_ahead_is_done_when_it_is_needed(
-    fails, begun, data, monkeypatch, tmp_path
-):
-    expected = searched(build, data, tmp_path / "whole")
-
-    def raises(*_):
-        raise ValueError("no program")
-
-    ahead = raises if fails == "traced_ahead" else lambda *_: raises
-    monkeypatch.setattr(_ahead, "traced_ahead", ahead)
-    assert searched(build, data, tmp_path / "failed") == expected

@@ -95,13 +95,11 @@ class Strengthens(keras.callbacks.Callback):
             kreg.set_strengths(self.model, {"*/l2": 0.5, "*/rate": 0.6})
 
 
-@pytest.mark.parametrize(
-    "callbacks", [(), (Ascent(2),), (Ascent(3),), (Strengthens(),)]
-)
+@pytest.mark.parametrize("callbacks", [(Ascent(2),), (Strengthens(),)])
 def test_trials_are_as_without(callbacks, pauses, data, tmp_path, monkeypatch):
     kinds = list(map(type, callbacks))
     tuner = search(tmp_path / "waiting", data, callbacks)
-    assert pauses
+    assert min(epoch for epoch, _ in pauses) == 2
     pauses.clear()
     monkeypatch.setattr(_waves, "largest_rung", lambda trials: 0)
     alone = search(tmp_path / "alone", data, callbacks)
@@ -133,7 +131,7 @@ def test_what_trains_alone_waits_for_nobody(
     def build(hp):
         model = Net(keras.regularizers.L2(hp.Float("l2", 1e-3, 1.0)))
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile("adam", loss)
+        model.compile("adam", loss, run_eagerly=True)
         return model
 
     tuner = kreg.tuners.Hyperband(
@@ -195,13 +193,11 @@ class StopsAt(keras.callbacks.Callback):
 
 
 def test_a_run_that_stops_where_others_pause_has_ended(pauses, data, tmp_path):
-    search(tmp_path / "on", data)
-    epochs = {epoch for epoch, _ in pauses}
-    pauses.clear()
-    tuner = search(tmp_path / "off", data, [StopsAt(min(epochs) - 1)])
-    assert not [name for epoch, name in pauses if epoch == min(epochs)]
+    pause = 2  # `test_trials_are_as_without` has runs that pause before it
+    tuner = search(tmp_path, data, [StopsAt(pause - 1)])
+    assert not [name for epoch, name in pauses if epoch == pause]
     assert {r.status for r in tuner.results} == {"COMPLETED"}
-    assert all(r.best_epoch != min(epochs) for r in tuner.results)
+    assert all(r.best_epoch != pause for r in tuner.results)
 
 
 class StopsStrong(keras.callbacks.Callback):
@@ -249,17 +245,16 @@ def test_a_killed_search_goes_on(pauses, data, tmp_path):
         - t.hyperparameters["tuner/initial_epoch"]
         for t in whole.oracle.trials.values()
     )
-    for count in (epochs - 1, epochs // 2):
-        path = tmp_path / str(count)
-        with pytest.raises(KeyboardInterrupt):
-            search(path, data, [Killed(count)])
-        pauses.clear()
-        again = Killed(10**9)
-        tuner = search(path, data, [again])
-        same(tuner.results, whole.results)
-        # No epoch that was trained before the kill, but the one in progress.
-        assert 10**9 - again.count <= epochs - count + len(whole.results)
-    assert pauses  # what had paused before the last kill went on
+    count = epochs // 2
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path / "killed", data, [Killed(count)])
+    pauses.clear()
+    again = Killed(10**9)
+    tuner = search(tmp_path / "killed", data, [again])
+    same(tuner.results, whole.results)
+    # No epoch that was trained before the kill, but the one in progress.
+    assert 10**9 - again.count <= epochs - count + len(whole.results)
+    assert pauses  # what had paused before the kill went on
 
 
 def test_callbacks_end_once_with_their_run():
