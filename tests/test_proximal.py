@@ -372,6 +372,15 @@ def test_set_weights_sets_all():
     assert other.penalty.l1.value == 0.7
 
 
+@pytest.mark.filterwarnings("ignore:.*any trainable weights")
+def test_a_frozen_model_has_nothing_to_penalize(regression):
+    model = small_model("sgd")
+    model.trainable = False
+    model.compile(Proximal("sgd", R.L1(0.1)), "mse")
+    model.train_on_batch(*regression)
+    assert model.optimizer.targets == []
+
+
 def test_mixed_precision_wraps_it_in_loss_scaling(regression):
     keras.config.set_dtype_policy("mixed_float16")
     model = small_model(Proximal(K.SGD(0.05), R.L1(1000.0)))

@@ -33,6 +33,8 @@ def assign(
         ValueError: If a pattern matches nothing, nothing is left, or a
             penalty cannot act on a variable.
     """
+    if not variables:  # a frozen model, which Keras trains with a warning
+        return []
     paths = [variable.path for variable in variables]
     for name, patterns in (("only", only), ("exclude", exclude)):
         if isinstance(patterns, tuple):
