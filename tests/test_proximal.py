@@ -381,6 +381,15 @@ def test_a_frozen_model_has_nothing_to_penalize(regression):
     assert model.optimizer.targets == []
 
 
+def test_scales_of_float8_are_no_weights():
+    scale, weight = keras.Variable([2.0]), keras.Variable([2.0])
+    scale.overwrite_with_gradient = True
+    optimizer = Proximal(K.SGD(1.0), R.L1(0.5))
+    optimizer.apply([ops.ones(1) * 3.0] * 2, [scale, weight])
+    assert float(scale[0]) == 3.0
+    assert float(weight[0]) == -0.5  # 2 - 3, and nearer to 0 by 0.5
+
+
 def test_mixed_precision_wraps_it_in_loss_scaling(regression):
     keras.config.set_dtype_policy("mixed_float16")
     model = small_model(Proximal(K.SGD(0.05), R.L1(1000.0)))

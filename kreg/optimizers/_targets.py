@@ -35,6 +35,13 @@ def assign(
     """
     if not variables:  # a frozen model, which Keras trains with a warning
         return []
+    # Scales of float8 training, for which Keras passes new values off as
+    # gradients, are no weights.
+    variables = [
+        variable
+        for variable in variables
+        if not getattr(variable, "overwrite_with_gradient", False)
+    ]
     paths = [variable.path for variable in variables]
     for name, patterns in (("only", only), ("exclude", exclude)):
         if isinstance(patterns, tuple):
