@@ -388,6 +388,9 @@ def test_scales_of_float8_are_no_weights():
     optimizer.apply([ops.ones(1) * 3.0] * 2, [scale, weight])
     assert float(scale[0]) == 3.0
     assert float(weight[0]) == -0.5  # 2 - 3, and nearer to 0 by 0.5
+    alone = Proximal(K.SGD(1.0), R.L1(0.5))
+    alone.build([scale])
+    assert alone.targets == []
 
 
 def test_mixed_precision_wraps_it_in_loss_scaling(regression):
