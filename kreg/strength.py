@@ -79,6 +79,8 @@ class Strength:
             autocast=False,
             aggregation="only_first_replica",
         )
+        # `tf.train.Checkpoint` saves the variables that stand in attributes.
+        setattr(owner, f"_{name}_variable", self.variable)
         # Lets `kreg.strengths` notice one that it found no path for.
         self.variable.kreg_strength = self
         self.schedule: Any = None

@@ -342,6 +342,57 @@ def test_learning_rate_is_the_optimizers(regression):
     assert int(optimizer.iterations) == 8
 
 
+def test_weight_decay_is_the_optimizers():
+    optimizer = Proximal(K.SGD(0.1, weight_decay=0.5), R.L1(0.1))
+    optimizer.exclude_from_weight_decay(var_names=["spared"])
+    spared, decayed = (
+        keras.Variable([2.0], name=name) for name in ("spared", "decayed")
+    )
+    optimizer.apply([ops.zeros(1)] * 2, [spared, decayed])
+    moved = 2.0 - 0.1 * 0.1  # by the penalty
+    assert float(spared[0]) == pytest.approx(moved)
+    assert float(decayed[0]) == pytest.approx(2.0 * 0.95 - 0.01)
+
+
+def test_set_weights_sets_all():
+    optimizer = Proximal(K.Adam(0.01), R.L1(0.1))
+    weight = keras.Variable([2.0, 3.0])
+    optimizer.apply([ops.ones(2)], [weight])
+    values = [ops.convert_to_numpy(v) for v in optimizer.variables]
+    other = Proximal(K.Adam(0.5), R.L1(0.3))
+    with pytest.raises(ValueError, match="has not yet been built"):
+        other.set_weights(values)
+    other.build([weight])
+    other.set_weights(values)
+    for variable, value in zip(other.variables, values, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(variable), value)
+    other.penalty.l1 = 0.7
+    with pytest.raises(ValueError, match="`weights`. Expected arrays of the"):
+        other.set_weights(values[:-1])
+    assert other.penalty.l1.value == 0.7
+
+
+@pytest.mark.filterwarnings("ignore:.*any trainable weights")
+def test_a_frozen_model_has_nothing_to_penalize(regression):
+    model = small_model("sgd")
+    model.trainable = False
+    model.compile(Proximal("sgd", R.L1(0.1)), "mse")
+    model.train_on_batch(*regression)
+    assert model.optimizer.targets == []
+
+
+def test_scales_of_float8_are_no_weights():
+    scale, weight = keras.Variable([2.0]), keras.Variable([2.0])
+    scale.overwrite_with_gradient = True
+    optimizer = Proximal(K.SGD(1.0), R.L1(0.5))
+    optimizer.apply([ops.ones(1) * 3.0] * 2, [scale, weight])
+    assert float(scale[0]) == 3.0
+    assert float(weight[0]) == -0.5  # 2 - 3, and nearer to 0 by 0.5
+    alone = Proximal(K.SGD(1.0), R.L1(0.5))
+    alone.build([scale])
+    assert alone.targets == []
+
+
 def test_mixed_precision_wraps_it_in_loss_scaling(regression):
     keras.config.set_dtype_policy("mixed_float16")
     model = small_model(Proximal(K.SGD(0.05), R.L1(1000.0)))

@@ -264,6 +264,28 @@ def test_a_copied_model_has_strengths_of_its_own(kind):
     assert [s.value for s in kreg.strengths(other).values()] == [0.125]
 
 
+@pytest.mark.backends("tensorflow")
+def test_checkpoints_of_tensorflow_hold_strengths_and_steps(tmp_path):
+    import tensorflow as tf
+
+    dense = keras.layers.Dense(1, kernel_regularizer=kreg.regularizers.L2(0.1))
+    noise = kreg.layers.ScheduledDropout(0.5)
+    model = keras.Sequential([keras.Input((2,)), dense, noise])
+    penalty = kreg.regularizers.ElasticNet(0.1, 0.2)
+    optimizer = kreg.optimizers.Proximal("sgd", {"kernel": penalty})
+    optimizer.build(model.trainable_variables)
+    model(np.ones((1, 2)), training=True)
+    checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer)
+    path = checkpoint.save(tmp_path / "checkpoint")
+    noise.rate, dense.kernel_regularizer.l2, penalty.l2 = 0.9, 0.9, 0.9
+    model(np.ones((1, 2)), training=True)
+    checkpoint.restore(path)
+    assert noise.rate.value == 0.5
+    assert dense.kernel_regularizer.l2.value == 0.1
+    assert penalty.l2.value == 0.2
+    assert noise.step == 1
+
+
 def test_repr_says_name_value_and_schedule():
     layer = kreg.layers.ScheduledDropout(0.5, kreg.schedules.Ramp(steps=10))
     assert "rate=0.5" in repr(layer.rate)

@@ -23,7 +23,8 @@ class Noise(NoiseState, keras.layers.Layer):
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.built = True
+        # A subclass of the user's may have a `build`, which is to be called.
+        self.built = type(self).build is keras.layers.Layer.build
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
         """Returns `inputs`, with noise if `training`.

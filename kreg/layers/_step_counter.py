@@ -32,6 +32,8 @@ class StepCounter:
             trainable=False,
             autocast=False,
         )
+        # `tf.train.Checkpoint` saves the variables that stand in attributes.
+        owner._step_variable = self.calls
 
     def read(self) -> Any:
         """Returns the number of steps so far, a scalar int32 tensor."""

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from kreg._validation import fail
+
 
 class Outer(keras.optimizers.Optimizer):
     """Base of an optimizer that holds another one in `optimizer`.
@@ -45,6 +47,36 @@ class Outer(keras.optimizers.Optimizer):
     def loss_scale_factor(self, factor: Any) -> None:
         if "optimizer" in self.__dict__:  # the base class sets it before
             self.optimizer.loss_scale_factor = factor
+
+    def exclude_from_weight_decay(
+        self, var_list: Any = None, var_names: Any = None
+    ) -> None:
+        """Spares variables the optimizer's `weight_decay`; before `build`.
+
+        Args:
+            var_list: Optional list of variables.
+            var_names: Optional list of strings that occur in their names.
+        """
+        self.optimizer.exclude_from_weight_decay(var_list, var_names)
+
+    def set_weights(self, weights: Any) -> None:
+        """Sets all of `variables`, the optimizer's too.
+
+        Args:
+            weights: Sequence of as many arrays, of the same shapes.
+
+        Raises:
+            ValueError: If they do not fit, or it is not built; nothing is
+                changed then.
+        """
+        super().set_weights([])  # raises if it is not built
+        variables = self.variables
+        shapes = [tuple(variable.shape) for variable in variables]
+        given = [tuple(ops.shape(weight)) for weight in weights]
+        if given != shapes:
+            fail("weights", f"arrays of the shapes {shapes}", given)
+        for variable, weight in zip(variables, weights, strict=True):
+            variable.assign(weight)
 
     def save_own_variables(self, store: Any) -> None:
         """Saves its own variables; the others save theirs themselves."""

@@ -33,6 +33,15 @@ def assign(
         ValueError: If a pattern matches nothing, nothing is left, or a
             penalty cannot act on a variable.
     """
+    # Scales of float8 training, for which Keras passes new values off as
+    # gradients, are no weights.
+    variables = [
+        variable
+        for variable in variables
+        if not getattr(variable, "overwrite_with_gradient", False)
+    ]
+    if not variables:  # a frozen model, which Keras trains with a warning
+        return []
     paths = [variable.path for variable in variables]
     for name, patterns in (("only", only), ("exclude", exclude)):
         if isinstance(patterns, tuple):

@@ -140,6 +140,23 @@ def test_inputs_that_are_not_floats_are_refused(row):
         row.make()(keras.Input(row.input_shape, dtype="int32"))
 
 
+@activations
+def test_build_of_a_subclass_is_called(row):
+    cls = type(row.make())
+    shapes = []
+
+    def build(self, input_shape):
+        shapes.append(input_shape)
+        cls.build(self, input_shape)
+
+    layer = type("Sub", (cls,), {"build": build}).from_config(
+        row.make().get_config()
+    )
+    row.call(layer, keras.Input(row.input_shape))
+    assert len(shapes) == 1
+    assert layer.built
+
+
 def test_lists_and_dicts_of_tensors_are_refused():
     x = ops.ones((2, 3))
     for inputs, kind in (([x, x], "list"), ({"a": x}, "dict"), (None, "None")):
