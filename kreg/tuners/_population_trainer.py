@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import keras_tuner
 
+from kreg._structure import is_built
 from kreg.population import NotStackable, Population, Programs
 from kreg.population._callbacks import needs_batches
 from kreg.population._grouping import grouped
@@ -111,7 +112,7 @@ class PopulationTrainer:
         self._programs.emptied.meet(model)
         if population != "auto":
             return int(population)
-        if not model.built:
+        if not is_built(model):
             return self._most
         size = _fit_arguments.batch_size(fit)
         return trials_that_fit(model, size, self._most)

@@ -268,3 +268,38 @@ def test_a_network_in_all_trials_is_kept(
     after = [base.get_weights()[0] for base in bases]
     difference = np.abs(np.subtract(before, after)).max()
     assert difference < 0.1 if trainable else difference == 0.0
+
+
+class BuildsItself(keras.Model):
+    """Has weights of its own in `build`, others when it is called."""
+
+    def __init__(self, rate):
+        super().__init__()
+        self.rate = rate
+        self.hidden = keras.layers.Dense(2)
+
+    def build(self, input_shape):
+        self.out = keras.layers.Dense(1)
+
+    def call(self, x):
+        return self.rate * self.out(self.hidden(x))
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_layers_without_weights_in_a_model_that_is_built(
+    eager, numbers, tmp_path
+):
+    def build(hp):
+        model = BuildsItself(hp.Float("rate", 0.5, 1.0))
+        model.build((None, 4))
+        model.compile("sgd", "mse", run_eagerly=eager)
+        return model
+
+    tuner = RandomSearch(build, "loss", max_trials=1, directory=tmp_path)
+    tuner.search(*numbers, epochs=3, validation_data=numbers, verbose=0)
+    (trial,) = tuner.oracle.trials.values()
+    assert tuner.results[0].best_epoch == 2
+    loss = tuner.get_best_models()[0].evaluate(*numbers, verbose=0)
+    assert loss == pytest.approx(
+        trial.metrics.get_history("val_loss")[0].value[0], rel=1e-5
+    )
