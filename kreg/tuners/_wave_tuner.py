@@ -67,6 +67,8 @@ class WaveTuner(keras_tuner.Tuner):
             str(kwargs.get("directory") or "."),
             kwargs.get("project_name") or "untitled_project",
         )
+        if hypermodel is None and not self._has_own_run:
+            fail("hypermodel", "one, unless `run_trial` is overridden", None)
         self._seed = int(oracle.seed)  # a worker cannot ask for it
         if not _is_worker():
             overwrite = kwargs.get("overwrite", False)
@@ -81,6 +83,15 @@ class WaveTuner(keras_tuner.Tuner):
         """Boolean: whether the user's `HyperModel` has its own `fit`."""
         return has_own_fit(self.hypermodel)
 
+    @property
+    def _has_own_run(self) -> bool:
+        # AutoKeras, and others as it does, override what `run_trial` calls.
+        names = ("run_trial", "_build_and_fit_model")
+        return any(
+            getattr(type(self), name) is not getattr(WaveTuner, name)
+            for name in names
+        )
+
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Searches; takes the arguments of `model.fit`.
 
@@ -94,8 +105,7 @@ class WaveTuner(keras_tuner.Tuner):
                 objective, there is nothing to tune, or there are `folds` and
                 the data is no arrays.
         """
-        own_run = type(self).run_trial is not WaveTuner.run_trial
-        if own_run or _is_distributed():
+        if self._has_own_run or _is_distributed():
             if self.folds is not None:
                 fail(
                     "folds",
