@@ -37,7 +37,7 @@ class Search:
         self, tuner: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ):
         self._tuner, self._oracle = tuner, tuner.oracle
-        fit = _fit_arguments.by_name(args, kwargs)
+        fit = _fit_arguments.by_name(args, kwargs, tuner.hypermodel)
         callbacks = _fit_arguments.callbacks_of(fit.pop("callbacks", None))
         self._fit = fit
         rows = None

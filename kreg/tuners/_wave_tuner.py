@@ -18,7 +18,6 @@ from kreg.tuners import (
     _snapshot,
 )
 from kreg.tuners._lenient_monitor import LenientMonitor
-from kreg.tuners._one_by_one import has_own_fit
 from kreg.tuners._results import TrialResult
 from kreg.tuners._run_factory import build
 from kreg.tuners._search import Search
@@ -81,7 +80,7 @@ class WaveTuner(keras_tuner.Tuner):
     @property
     def has_own_fit(self) -> bool:
         """Boolean: whether the user's `HyperModel` has its own `fit`."""
-        return has_own_fit(self.hypermodel)
+        return _fit_arguments.has_own_fit(self.hypermodel)
 
     @property
     def _has_own_run(self) -> bool:
@@ -128,7 +127,7 @@ class WaveTuner(keras_tuner.Tuner):
         names = _checks.names_of(self.oracle.objective)
         given = _fit_arguments.callbacks_of(fit_kwargs.get("callbacks"))
         if _checks.needs_monitor(names, given):
-            fit = _fit_arguments.by_name(fit_args, fit_kwargs)
+            fit = _fit_arguments.by_name(fit_args, fit_kwargs, self.hypermodel)
             data = _fit_arguments.training_data(fit)
             monitor = LenientMonitor(train_data=data, seed=0)
             fit_kwargs["callbacks"] = [monitor, *given]

@@ -303,3 +303,35 @@ def test_layers_without_weights_in_a_model_that_is_built(
     assert loss == pytest.approx(
         trial.metrics.get_history("val_loss")[0].value[0], rel=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    ("returned", "score"),
+    [
+        (lambda history: [3.0, np.float32(5.0)], 4.0),
+        (lambda history: [history, history], 1.0),
+        (lambda history: history, 1.0),
+        (lambda history: {"val_loss": 2.0, "f1": np.array([0.5, 1.0])}, 2.0),
+    ],
+)
+def test_what_a_fit_of_the_users_own_may_return(returned, score, tmp_path):
+    """And it may name its arguments as it likes."""
+    taken = []
+    history = keras.callbacks.History()
+    history.history = {"loss": [4.0, 3.0], "val_loss": [1.0], "f1": [[0.0, 1]]}
+
+    class Model(keras_tuner.HyperModel):
+        def build(self, hp):
+            hp.Float("a", 0.0, 1.0)
+            return keras.Sequential()
+
+        def fit(self, hp, model, x_train, y_train, x_val, y_val, **kwargs):
+            taken.append((x_train, y_train, x_val, y_val, kwargs["epochs"]))
+            return returned(history)
+
+    tuner = RandomSearch(Model(), "val_loss", max_trials=1, directory=tmp_path)
+    arrays = [np.full(3, i) for i in range(4)]
+    tuner.search(*arrays, epochs=5, verbose=0)
+    assert [r.message for r in tuner.results] == [None]
+    assert tuner.oracle.get_best_trials()[0].score == score
+    assert taken == [(*arrays, 5)]
