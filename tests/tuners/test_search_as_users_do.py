@@ -335,3 +335,85 @@ def test_what_a_fit_of_the_users_own_may_return(returned, score, tmp_path):
     assert [r.message for r in tuner.results] == [None]
     assert tuner.oracle.get_best_trials()[0].score == score
     assert taken == [(*arrays, 5)]
+
+
+def test_a_size_that_the_defaults_exceed(numbers, tmp_path):
+    def build(hp):
+        units = hp.Choice("units", [50, 3], default=50)
+        layers = [keras.Input((4,)), keras.layers.Dense(units)]
+        model = keras.Sequential(layers)
+        model.compile("sgd", "mse", run_eagerly=True)
+        return model
+
+    tuner = RandomSearch(
+        build, "loss", max_trials=2, max_model_size=20, directory=tmp_path
+    )
+    tuner.search(*numbers, verbose=0)
+    statuses = {r.hyperparameters["units"]: r.status for r in tuner.results}
+    assert statuses == {50: "FAILED", 3: "COMPLETED"}
+
+
+def test_what_a_lambda_callback_logs(numbers, tmp_path):
+    callback = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: logs.update(mine=2.0)
+    )
+    objective = keras_tuner.Objective("mine", "max")
+    tuner = RandomSearch(
+        build_dense, objective, max_trials=1, directory=tmp_path
+    )
+    tuner.search(*numbers, callbacks=[callback], verbose=0)
+    assert tuner.oracle.get_best_trials()[0].score == 2.0
+
+
+def test_what_a_model_declares_when_it_is_called(numbers, tmp_path):
+    def build(hp):
+        layers = [
+            keras.layers.Dropout(hp.Float("rate", 0.0, 0.5)),
+            keras.layers.Dense(1, kernel_initializer="zeros"),
+            keras.layers.Lambda(lambda x: x + hp.Float("shift", 1.0, 9.0)),
+        ]
+        model = keras.Sequential(layers)
+        model.compile(keras.optimizers.SGD(0.0), "mse")
+        return model
+
+    x, y = numbers
+    tuner = RandomSearch(
+        build, "val_loss", max_trials=2, seed=1, directory=tmp_path
+    )
+    tuner.search(x, 0 * y, validation_data=(x, 0 * y), verbose=0)
+    shifts = [r.hyperparameters["shift"] for r in tuner.results]
+    assert len(set(shifts)) == 2
+    scores = [r.objective for r in tuner.results]
+    assert scores == pytest.approx([shift**2 for shift in shifts], rel=1e-5)
+
+
+class Ridge(keras.regularizers.Regularizer):
+    """Without a config, as many are written."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, weights):
+        return self.factor * keras.ops.sum(weights**2)
+
+
+def test_what_has_no_config(numbers, tmp_path):
+    def build(hp):
+        penalty = Ridge(hp.Float("l2", 1.0, 2.0))
+        layer = keras.layers.Dense(
+            1, kernel_regularizer=penalty, kernel_initializer="ones"
+        )
+        model = keras.Sequential([keras.Input((4,)), layer])
+        model.compile(keras.optimizers.SGD(0.0), "mse")
+        return model
+
+    tuner = RandomSearch(build, "loss", max_trials=2, directory=tmp_path)
+    if STACKS:
+        with pytest.warns(UserWarning, match="one by one: .*`get_config`"):
+            tuner.search(*numbers, verbose=0)
+    else:
+        tuner.search(*numbers, verbose=0)
+    first, second = tuner.results
+    factors = [r.hyperparameters["l2"] for r in tuner.results]
+    difference = first.objective - second.objective
+    assert difference == pytest.approx(4 * (factors[0] - factors[1]), rel=1e-4)
