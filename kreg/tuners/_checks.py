@@ -154,6 +154,8 @@ def has_own_step(model: Any) -> bool:
 def _may_log_more(callback: Any) -> bool:
     if isinstance(callback, OverfitMonitor):
         return False
+    if isinstance(callback, keras.callbacks.LambdaCallback):
+        return True  # the function that it is given is an attribute
     is_kerass = type(callback).__module__.split(".")[0] == "keras"
     plain = keras.callbacks.Callback.on_epoch_end
     return not is_kerass and type(callback).on_epoch_end is not plain
