@@ -42,6 +42,25 @@ def needs_monitor(names: Sequence[str], callbacks: Sequence[Any]) -> bool:
     return not given and any(name in _OF_MONITOR for name in names)
 
 
+def probe_of(
+    names: Sequence[str], fit: Mapping[str, Any], hypermodel: Any
+) -> tuple[Any, ...] | None:
+    """Returns the training data for a monitor to measure, or `None`.
+
+    What a `HyperModel.fit` of the user's makes of the data nobody knows: of a
+    model that it trains on scaled or cropped images these are no measure.
+
+    Args:
+        names: The keys of the logs that the objective is made of.
+        fit: The arguments of `search`, by name.
+        hypermodel: `keras_tuner.HyperModel`.
+    """
+    is_asked_for = any(name in _WITH_ARRAYS for name in names)
+    if _fit_arguments.has_own_fit(hypermodel) and not is_asked_for:
+        return None
+    return _fit_arguments.training_data(fit)
+
+
 def check_population(value: Any) -> Any:
     """Returns `value` if it is `"auto"` or an integer >= 1, or raises."""
     if isinstance(value, str) and value == "auto":

@@ -12,7 +12,7 @@ import keras_tuner
 import numpy as np
 
 from kreg.callbacks import OverfitMonitor
-from kreg.tuners import _files, _fit_arguments, _folds, _seeds
+from kreg.tuners import _checks, _files, _fit_arguments, _folds, _seeds
 from kreg.tuners._fit_arguments import has_own_fit
 from kreg.tuners._lenient_monitor import LenientMonitor
 from kreg.tuners._outcomes import best_index, numbers_of, outcome_of
@@ -154,7 +154,8 @@ class OneByOne:
         given = any(isinstance(c, OverfitMonitor) for c in run.callbacks)
         if given or not _fit_arguments.has_validation(fit, None):
             return []
-        data = _fit_arguments.training_data(fit)
+        names = _checks.names_of(self._objective)
+        data = _checks.probe_of(names, fit, self._hypermodel)
         cls = LenientMonitor if self._has_own_fit() else OverfitMonitor
         return [cls(train_data=data, seed=0)]
 

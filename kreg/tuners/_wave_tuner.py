@@ -128,7 +128,7 @@ class WaveTuner(keras_tuner.Tuner):
         given = _fit_arguments.callbacks_of(fit_kwargs.get("callbacks"))
         if _checks.needs_monitor(names, given):
             fit = _fit_arguments.by_name(fit_args, fit_kwargs, self.hypermodel)
-            data = _fit_arguments.training_data(fit)
+            data = _checks.probe_of(names, fit, self.hypermodel)
             monitor = LenientMonitor(train_data=data, seed=0)
             fit_kwargs["callbacks"] = [monitor, *given]
         return super().run_trial(trial, *fit_args, **fit_kwargs)

@@ -417,3 +417,27 @@ def test_what_has_no_config(numbers, tmp_path):
     factors = [r.hyperparameters["l2"] for r in tuner.results]
     difference = first.objective - second.objective
     assert difference == pytest.approx(4 * (factors[0] - factors[1]), rel=1e-4)
+
+
+def test_a_fit_that_prepares_the_data(numbers, tmp_path):
+    """As in KerasTuner's guide, where images are cropped."""
+
+    class Crops(keras_tuner.HyperModel):
+        def build(self, hp):
+            width = hp.Choice("width", [3, 2])
+            layers = [keras.Input((width,)), keras.layers.Dense(1)]
+            model = keras.Sequential(layers)
+            model.compile("sgd", "mse", run_eagerly=True)
+            return model
+
+        def fit(self, hp, model, x, y, validation_data, **kwargs):
+            x_val, y_val = validation_data
+            width = hp.get("width")
+            validation_data = (x_val[:, :width], y_val)
+            x = x[:, :width]
+            return model.fit(x, y, validation_data=validation_data, **kwargs)
+
+    tuner = RandomSearch(Crops(), max_trials=2, directory=tmp_path)
+    tuner.search(*numbers, validation_data=numbers, verbose=0)
+    assert [r.message for r in tuner.results] == [None, None]
+    assert all(np.isfinite(r.generalization_gap) for r in tuner.results)
