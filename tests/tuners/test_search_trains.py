@@ -497,3 +497,7 @@ def test_a_changed_import(data, tmp_path):
     assert issubclass(
         keras_tuner.oracles.RandomSearchOracle, keras_tuner.Oracle
     )
+
+
+def test_all_names_of_kerastuner_are_here():
+    assert set(dir(keras_tuner)) - set(dir(kreg.tuners)) == {"src"}
