@@ -59,6 +59,15 @@ def walk(root: Any) -> list[tuple[str, Any]]:
     return [(path, layer) for _, path, layer in found]
 
 
+def is_built(model: Any) -> bool:
+    """Tells whether a model and all layers in it have their weights.
+
+    Of a subclassed model, Keras asks what `build` has done to the model alone;
+    layers that its `call` is the first to call have no weights then.
+    """
+    return all(layer.built for _, layer in walk(model))
+
+
 def is_penalty(layer: Any) -> bool:
     """Tells whether `layer` is a penalty that is a layer."""
     return isinstance(layer, keras.layers.Layer) and isinstance(

@@ -43,7 +43,8 @@ class Probe:
         if _batches.is_arrays(data):
             _check_arrays(data)
             batches: Iterable[Any] = _batches.cut(
-                _draw(data, size, seed), _BATCH_SIZE
+                keras.tree.map_structure(_as_in_fit, _draw(data, size, seed)),
+                _BATCH_SIZE,
             )
         elif _batches.is_dataset(data):
             batches = _first(data, size)
@@ -92,6 +93,13 @@ def _check_arrays(data: Any) -> None:
             f"Invalid value for argument `train_data`. Expected {_EXPECTED}. "
             f"Received: arrays with {sorted(rows)} rows"
         )
+
+
+def _as_in_fit(array: Any) -> Any:
+    """Returns an array of the dtype that `fit` gives it, and not `evaluate`."""
+    if isinstance(array, np.ndarray) and array.dtype == np.float64:
+        return array.astype(keras.config.floatx())
+    return array
 
 
 def _draw(data: Any, size: int, seed: int) -> Any:

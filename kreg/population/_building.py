@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kreg._structure import is_built
 from kreg._validation import check_layer, fail
 
 
@@ -66,7 +67,7 @@ def count_of(values: Mapping[str, Any] | None) -> int:
 
 def build_for(model: Any, x: Any) -> None:
     """Builds a model for inputs like `x`, if it is not built yet."""
-    if not model.built:
+    if not is_built(model):
         model(keras.tree.map_structure(_symbol, x))
 
 

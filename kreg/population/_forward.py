@@ -4,11 +4,14 @@ Everything that Keras keeps in variables goes in and comes out, so that the
 engines can map it over trials.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
+from kreg._structure import walk
 from kreg.population._refusal import NotStackable
 from kreg.population._template import Template
 
@@ -60,11 +63,12 @@ class Forward:
             (self.template.seeds, seeds),
             (self.metrics, metrics),
         ]
-        with _scope(before) as scope:
+        with _scope(before, collect_losses=True) as scope:
             held = _current(scope, *before[0])
-            y_pred = self.model(x, training=training)
+            with _activity_penalties(self.model, scope) as of_outputs:
+                y_pred = self.model(x, training=training)
             loss = self.model.compute_loss(x, y, y_pred, sample_weight)
-            penalties = [ops.sum(loss) for loss in self.model.losses]
+            penalties = [ops.sum(p) for p in self._penalties(scope, of_outputs)]
             size = ops.shape(keras.tree.flatten(x)[0])[0]
             if self._loss_tracker is not None:
                 self._loss_tracker.update_state(loss, sample_weight=size)
@@ -81,6 +85,26 @@ class Forward:
                 totals.samples + size,
             ),
         )
+
+    def _penalties(self, scope: Any, of_outputs: set[int]) -> list[Any]:
+        """Returns the losses of the model that are not for the data.
+
+        What a layer of the user's adds with `add_loss` may be the objective
+        itself, and stays, as in `OverfitMonitor`.
+        """
+        ours = {
+            id(loss)
+            for layer in _layers_that_add(self.model)
+            for loss in layer.losses
+        }
+        added = {id(loss): place for place, loss in enumerate(scope.losses)}
+        return [
+            loss
+            for loss in self.model.losses
+            if id(loss) not in added
+            or added[id(loss)] in of_outputs
+            or id(loss) in ours
+        ]
 
     def predict(
         self, weights: list[Any], state: list[Any], seeds: list[Any], x: Any
@@ -113,6 +137,10 @@ class Forward:
                 for variable in self.template.weights
                 if variable.regularizer is not None
             ]
+            penalties += [
+                layer.current_penalty()
+                for layer in _layers_that_add(self.model)
+            ]
             return sum(penalties, ops.zeros(()))
 
 
@@ -127,13 +155,51 @@ def _refuse_assigned(before: list[Any], after: list[Any]) -> None:
         raise NotStackable("one of its layers assigns a weight that is trained")
 
 
-def _scope(groups: list[tuple[list[Any], list[Any]]]) -> keras.StatelessScope:
+def _layers_that_add(model: Any) -> list[Any]:
+    """Returns the layers of kreg that add a penalty while training."""
+    layers = [layer for _, layer in walk(model)]
+    return [layer for layer in layers if hasattr(layer, "current_penalty")]
+
+
+@contextlib.contextmanager
+def _activity_penalties(model: Any, scope: Any) -> Iterator[set[int]]:
+    """Yields the set of places in `scope.losses` that penalize outputs.
+
+    Keras adds such a loss as soon as it has it from the regularizer.
+    """
+    found: set[int] = set()
+    layers = [
+        layer
+        for _, layer in walk(model)
+        if getattr(layer, "activity_regularizer", None) is not None
+    ]
+    regularizers = [layer.activity_regularizer for layer in layers]
+
+    def noting(regularizer: Any) -> Any:
+        def call(outputs: Any) -> Any:
+            found.add(len(scope.losses))
+            return regularizer(outputs)
+
+        return call
+
+    try:
+        for layer, regularizer in zip(layers, regularizers, strict=True):
+            layer.activity_regularizer = noting(regularizer)
+        yield found
+    finally:
+        for layer, regularizer in zip(layers, regularizers, strict=True):
+            layer.activity_regularizer = regularizer
+
+
+def _scope(
+    groups: list[tuple[list[Any], list[Any]]], collect_losses: bool = False
+) -> keras.StatelessScope:
     mapping = [
         pair
         for variables, values in groups
         for pair in zip(variables, values, strict=True)
     ]
-    return keras.StatelessScope(state_mapping=mapping)
+    return keras.StatelessScope(mapping, collect_losses=collect_losses)
 
 
 def _current(

@@ -21,5 +21,10 @@ def grouped(models: Sequence[Any], x: Any = None) -> list[list[int]]:
     for index, model in enumerate(models):
         if x is not None:
             build_for(model, x)
-        groups.setdefault(describe(model).signature, []).append(index)
+        try:
+            signature = describe(model).signature
+        except (NotImplementedError, TypeError, ValueError):
+            # Something in it has no config: whoever trains it says what.
+            signature = f"model {index}"
+        groups.setdefault(signature, []).append(index)
     return list(groups.values())

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 from kreg._structure import has_named_layers
-from kreg.population import _label_smoothing
+from kreg.population import _label_smoothing, _python
 from kreg.population._label_smoothing import is_smoothed
 from kreg.strength import Strength
 from kreg.transforms._graph import config_of
@@ -46,6 +46,7 @@ def describe(model: Any) -> Description:
     tree = config_tree(model)
     learning_rate = _take_learning_rate(tree)
     values = _take_strengths(tree)
+    tree["python"] = [*_python.of_layers(model), *_python.of_compilation(model)]
     text = json.dumps(_canonical(tree), sort_keys=True, default=_opaque)
     return Description(text, values, learning_rate)
 

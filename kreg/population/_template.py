@@ -8,6 +8,7 @@ from keras import ops
 
 from kreg import transforms
 from kreg._strengths import strengths
+from kreg.population import _python
 from kreg.population._alignment import Twins, aligned
 from kreg.population._emptying import Emptied
 from kreg.population._label_smoothing import per_trial, position_of
@@ -53,6 +54,8 @@ class Template:
         refuse_model(source)
         self.source = source
         self.model = _twin(source) if translate else source
+        if translate:
+            _refuse_hidden(source, self.model)
         self._smoothings = _smoothings(source, self.model) if translate else {}
         if not self.model.compiled:
             raise NotStackable("what it was compiled with cannot be copied")
@@ -104,6 +107,19 @@ def _twin(source: Any) -> Any:
         return transforms.regularize(source)
     except (TypeError, ValueError) as error:
         raise NotStackable(str(error)) from error
+
+
+def _refuse_hidden(source: Any, twin: Any) -> None:
+    """Raises if a layer made anew from its config does something else."""
+    pairs = zip(
+        _python.of_layers(source), _python.of_layers(twin), strict=False
+    )
+    for before, after in pairs:
+        if before != after:
+            raise NotStackable(
+                f"the config of its layer {before[0]} does not tell all that "
+                "the layer does"
+            )
 
 
 def _smoothings(source: Any, twin: Any) -> dict[Any, Any]:

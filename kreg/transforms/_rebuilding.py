@@ -202,7 +202,7 @@ def _held(model: Any) -> Iterator[Any]:
 
 
 def _compiled_functions(model: Any) -> Iterator[Any]:
-    """Yields the Python functions among the losses and metrics."""
+    """Yields the functions and classes of the user's losses and metrics."""
     held = [getattr(model, "loss", None), *model.metrics]
     seen: set[int] = set()
     while held:
@@ -218,6 +218,8 @@ def _compiled_functions(model: Any) -> Iterator[Any]:
         elif isinstance(value, (list, tuple)):
             held += value
         elif isinstance(value, (keras.metrics.Metric, keras.losses.Loss)):
+            if not is_known(type(value)):
+                yield type(value)
             held += vars(value).values()
 
 

@@ -12,6 +12,7 @@ from keras_tuner import Objective as Objective
 from keras_tuner import Oracle as Oracle
 from keras_tuner import SklearnTuner as SklearnTuner
 from keras_tuner import Tuner as Tuner
+from keras_tuner import __version__ as __version__
 from keras_tuner import applications as applications
 from keras_tuner import engine as engine
 from keras_tuner import errors as errors

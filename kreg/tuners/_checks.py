@@ -42,6 +42,25 @@ def needs_monitor(names: Sequence[str], callbacks: Sequence[Any]) -> bool:
     return not given and any(name in _OF_MONITOR for name in names)
 
 
+def probe_of(
+    names: Sequence[str], fit: Mapping[str, Any], hypermodel: Any
+) -> tuple[Any, ...] | None:
+    """Returns the training data for a monitor to measure, or `None`.
+
+    What a `HyperModel.fit` of the user's makes of the data nobody knows: of a
+    model that it trains on scaled or cropped images these are no measure.
+
+    Args:
+        names: The keys of the logs that the objective is made of.
+        fit: The arguments of `search`, by name.
+        hypermodel: `keras_tuner.HyperModel`.
+    """
+    is_asked_for = any(name in _WITH_ARRAYS for name in names)
+    if _fit_arguments.has_own_fit(hypermodel) and not is_asked_for:
+        return None
+    return _fit_arguments.training_data(fit)
+
+
 def check_population(value: Any) -> Any:
     """Returns `value` if it is `"auto"` or an integer >= 1, or raises."""
     if isinstance(value, str) and value == "auto":
@@ -154,6 +173,8 @@ def has_own_step(model: Any) -> bool:
 def _may_log_more(callback: Any) -> bool:
     if isinstance(callback, OverfitMonitor):
         return False
+    if isinstance(callback, keras.callbacks.LambdaCallback):
+        return True  # the function that it is given is an attribute
     is_kerass = type(callback).__module__.split(".")[0] == "keras"
     plain = keras.callbacks.Callback.on_epoch_end
     return not is_kerass and type(callback).on_epoch_end is not plain

@@ -5,21 +5,45 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
+import keras_tuner
+
+_POSITIONAL = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+)
 
 
-def by_name(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the arguments of a call of `model.fit`, by name."""
+def by_name(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], hypermodel: Any
+) -> dict[str, Any]:
+    """Returns the arguments of a call of `fit`, by name.
+
+    Args:
+        args: Tuple of those without a name.
+        kwargs: Those by name.
+        hypermodel: `keras_tuner.HyperModel`; the names are those of its `fit`.
+    """
     names = list(inspect.signature(keras.Model.fit).parameters)[1:]
+    if has_own_fit(hypermodel):
+        parameters = inspect.signature(hypermodel.fit).parameters.values()
+        own = [p.name for p in parameters if p.kind in _POSITIONAL][2:]
+        names[: len(own)] = own  # after `hp` and `model`
     if len(args) > len(names):
         raise TypeError(
             f"Expected at most {len(names)} positional arguments, those of "
-            f"`model.fit`. Received: {len(args)}"
+            f"`fit`. Received: {len(args)}"
         )
     given = dict(zip(names, args, strict=False))
     twice = sorted(given.keys() & kwargs.keys())
     if twice:
         raise TypeError(f"`search` got several values for {twice}.")
     return {**given, **kwargs}
+
+
+def has_own_fit(hypermodel: Any) -> bool:
+    """Tells whether the user wrote how to fit."""
+    stock = keras_tuner.HyperModel.fit
+    return getattr(type(hypermodel), "fit", stock) is not stock
 
 
 def callbacks_of(given: Any) -> list[Any]:

@@ -1,6 +1,6 @@
 """The points of a search space, one after another."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import keras_tuner
@@ -41,6 +41,31 @@ def _points(
         chosen.values[hp.name] = value
         yield from _points(ordered, index + 1, chosen)
     del chosen.values[hp.name]
+
+
+class Tried:
+    """The points of the trials so far, each with all that it stands for.
+
+    A trial has values for what was known when it was asked for, and for what
+    its model declared. A point with the same values and more of them gives the
+    same model, which asks for no others: `units_2` of a network of one layer.
+
+    Args:
+        found: Iterable of the values of each trial.
+    """
+
+    def __init__(self, found: Iterable[Values]):
+        self._known: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
+        for values in found:
+            names = tuple(sorted(values))
+            held = tuple(values[name] for name in names)
+            self._known.setdefault(names, set()).add(held)
+
+    def __contains__(self, values: Values) -> bool:
+        return any(
+            tuple(values.get(name) for name in names) in known
+            for names, known in self._known.items()
+        )
 
 
 def is_finite(space: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import statistics
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,9 +12,10 @@ import keras_tuner
 import numpy as np
 
 from kreg.callbacks import OverfitMonitor
-from kreg.tuners import _files, _fit_arguments, _folds, _seeds
+from kreg.tuners import _checks, _files, _fit_arguments, _folds, _seeds
+from kreg.tuners._fit_arguments import has_own_fit
 from kreg.tuners._lenient_monitor import LenientMonitor
-from kreg.tuners._outcomes import outcome_of
+from kreg.tuners._outcomes import best_index, numbers_of, outcome_of
 from kreg.tuners._recorder import Recorder
 from kreg.tuners._runs import Logs, Outcome, Paused, Run
 from kreg.tuners._strengths_of import strengths_of
@@ -152,7 +154,8 @@ class OneByOne:
         given = any(isinstance(c, OverfitMonitor) for c in run.callbacks)
         if given or not _fit_arguments.has_validation(fit, None):
             return []
-        data = _fit_arguments.training_data(fit)
+        names = _checks.names_of(self._objective)
+        data = _checks.probe_of(names, fit, self._hypermodel)
         cls = LenientMonitor if self._has_own_fit() else OverfitMonitor
         return [cls(train_data=data, seed=0)]
 
@@ -168,22 +171,35 @@ class OneByOne:
         )
 
 
-def has_own_fit(hypermodel: Any) -> bool:
-    """Tells whether the user wrote how to fit."""
-    stock = keras_tuner.HyperModel.fit
-    return getattr(type(hypermodel), "fit", stock) is not stock
-
-
 def _logs_of(result: Any, objective: Any) -> list[dict[str, float]]:
     """Returns the logs in what a `HyperModel.fit` of the user's returned."""
+    if isinstance(result, list):  # as of a cross-validation in it
+        each = [_best_of(_logs_of(one, objective), objective) for one in result]
+        names = dict.fromkeys(name for logs in each for name in logs)
+        return [
+            {
+                n: statistics.fmean(one[n] for one in each if n in one)
+                for n in names
+            }
+        ]
     if isinstance(result, keras.callbacks.History):
-        rows = zip(*result.history.values(), strict=True)
-        return [dict(zip(result.history, row, strict=True)) for row in rows]
+        rows: list[dict[str, Any]] = []
+        for name, values in result.history.items():
+            for epoch, value in enumerate(values):  # some have fewer
+                if epoch == len(rows):
+                    rows.append({})
+                rows[epoch][name] = value
+        return [numbers_of(row) for row in rows]
     if isinstance(result, Mapping):
-        return [{key: float(value) for key, value in result.items()}]
+        return [numbers_of(result)]
     if isinstance(result, (int, float, np.floating)):
         return [{objective.name: float(result)}]
     raise keras_tuner.errors.FatalTypeError(
-        "Expected `HyperModel.fit` to return a History, a dict of metrics or a "
-        f"float. Received: {result!r} (of type {type(result).__name__})"
+        "Expected `HyperModel.fit` to return a History, a dict of metrics, a "
+        f"float, or a list of these. Received: {result!r} (of type "
+        f"{type(result).__name__})"
     )
+
+
+def _best_of(logs: list[dict[str, float]], objective: Any) -> dict[str, float]:
+    return logs[best_index(logs, objective) or 0] if logs else {}

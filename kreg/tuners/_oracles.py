@@ -35,9 +35,10 @@ class GridSearchOracle(SafeOracle, keras_tuner.oracles.GridSearchOracle):
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Returns the values of the next trial."""
-        space = self.hyperparameters.space
-        for values in _grid.points(space):
-            if not self._duplicate(values):
+        trials = self.trials.values()
+        tried = _grid.Tried(trial.hyperparameters.values for trial in trials)
+        for values in _grid.points(self.hyperparameters.space):
+            if values not in tried:
                 return {"status": "RUNNING", "values": values}
         # A trial that runs may declare further hyperparameters.
         status = "IDLE" if self.ongoing_trials else "STOPPED"

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import keras_tuner
 
+from kreg._structure import is_built
 from kreg.population import NotStackable, Population, Programs
 from kreg.population._callbacks import needs_batches
 from kreg.population._grouping import grouped
@@ -17,7 +18,7 @@ from kreg.tuners import _compiling, _files, _fit_arguments, _snapshot
 from kreg.tuners._ahead import Ahead
 from kreg.tuners._harvest import Harvest, gaps_of
 from kreg.tuners._in_parts import InParts
-from kreg.tuners._one_by_one import OneByOne, has_own_fit
+from kreg.tuners._one_by_one import OneByOne
 from kreg.tuners._runs import Logs, Outcome, Paused, Run
 from kreg.tuners._weight_files import WeightFiles
 
@@ -87,7 +88,7 @@ class PopulationTrainer:
         self, model: Any, callbacks: Sequence[Any], fit: Mapping[str, Any]
     ) -> str | None:
         """Returns `None`, or in a few words why it cannot."""
-        if has_own_fit(self._hypermodel):
+        if _fit_arguments.has_own_fit(self._hypermodel):
             return "the hypermodel has a `fit` of its own"
         names = _names(self._objective)
         if any(name in _PROBED for name in names) or len(names) > 1:
@@ -111,7 +112,7 @@ class PopulationTrainer:
         self._programs.emptied.meet(model)
         if population != "auto":
             return int(population)
-        if not model.built:
+        if not is_built(model):
             return self._most
         size = _fit_arguments.batch_size(fit)
         return trials_that_fit(model, size, self._most)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from kreg._structure import is_built
 from kreg.diagnosis import Verdict
 from kreg.tuners import _files
 
@@ -88,7 +89,7 @@ class Run:
     def model(self) -> Any:
         """The model, built when it is first asked for."""
         model = self.make_model(self)
-        self.is_made_built = model.built
+        self.is_made_built = is_built(model)
         return model
 
     @property

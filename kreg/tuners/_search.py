@@ -5,6 +5,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras_tuner
+
 from kreg.tuners import (
     _argument_checks,
     _checks,
@@ -37,7 +39,7 @@ class Search:
         self, tuner: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ):
         self._tuner, self._oracle = tuner, tuner.oracle
-        fit = _fit_arguments.by_name(args, kwargs)
+        fit = _fit_arguments.by_name(args, kwargs, tuner.hypermodel)
         callbacks = _fit_arguments.callbacks_of(fit.pop("callbacks", None))
         self._fit = fit
         rows = None
@@ -54,13 +56,20 @@ class Search:
 
     def _look_at_a_model(self, callbacks: Sequence[Any]) -> None:
         tuner, oracle, fit = self._tuner, self._oracle, self._fit
-        model = build(tuner, oracle.get_space(), oracle.seed)
+        space = oracle.get_space()
+        try:
+            model = build(tuner, space, oracle.seed)
+        except keras_tuner.errors.FailedTrialError:
+            return  # the model of the defaults is not wanted; others may be
         if not _checks.has_own_step(model):
             _argument_checks.check_search(model, fit, callbacks)
         has_validation = _fit_arguments.has_validation(fit, tuner.folds)
         _checks.check_is_logged(
             oracle.objective, model, fit, has_validation, callbacks
         )
+        if oracle.allow_new_entries:
+            # What the model declares when it is called, as it has been now.
+            oracle.update_space(space)
         trainer = next(
             t
             for t in self._trainers

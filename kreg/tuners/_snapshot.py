@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kreg._structure import is_built
 from kreg.population._signature import config_tree, read_strengths
 from kreg.population._unstacking import with_strengths
 from kreg.tuners import _files
@@ -79,11 +80,12 @@ def build(model: Any, folder: str) -> None:
         model: A Keras model.
         folder: The folder of a trial with a model of the same architecture.
     """
-    if model.built:
+    if is_built(model):
         return
     config = _files.read_json(os.path.join(folder, "build_config.json"))
-    model.build_from_config(config)
-    if not model.built and config and "input_shape" in config:
+    if not model.built:
+        model.build_from_config(config)
+    if not is_built(model) and config and "input_shape" in config:
         # Keras builds no subclass of `Model` that has no `build` of its own.
         model(_symbols(config["input_shape"]))
 

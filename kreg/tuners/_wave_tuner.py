@@ -18,7 +18,6 @@ from kreg.tuners import (
     _snapshot,
 )
 from kreg.tuners._lenient_monitor import LenientMonitor
-from kreg.tuners._one_by_one import has_own_fit
 from kreg.tuners._results import TrialResult
 from kreg.tuners._run_factory import build
 from kreg.tuners._search import Search
@@ -67,6 +66,8 @@ class WaveTuner(keras_tuner.Tuner):
             str(kwargs.get("directory") or "."),
             kwargs.get("project_name") or "untitled_project",
         )
+        if hypermodel is None and not self._has_own_run:
+            fail("hypermodel", "one, unless `run_trial` is overridden", None)
         self._seed = int(oracle.seed)  # a worker cannot ask for it
         if not _is_worker():
             overwrite = kwargs.get("overwrite", False)
@@ -79,7 +80,16 @@ class WaveTuner(keras_tuner.Tuner):
     @property
     def has_own_fit(self) -> bool:
         """Boolean: whether the user's `HyperModel` has its own `fit`."""
-        return has_own_fit(self.hypermodel)
+        return _fit_arguments.has_own_fit(self.hypermodel)
+
+    @property
+    def _has_own_run(self) -> bool:
+        # AutoKeras, and others as it does, override what `run_trial` calls.
+        names = ("run_trial", "_build_and_fit_model")
+        return any(
+            getattr(type(self), name) is not getattr(WaveTuner, name)
+            for name in names
+        )
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Searches; takes the arguments of `model.fit`.
@@ -94,8 +104,7 @@ class WaveTuner(keras_tuner.Tuner):
                 objective, there is nothing to tune, or there are `folds` and
                 the data is no arrays.
         """
-        own_run = type(self).run_trial is not WaveTuner.run_trial
-        if own_run or _is_distributed():
+        if self._has_own_run or _is_distributed():
             if self.folds is not None:
                 fail(
                     "folds",
@@ -118,8 +127,8 @@ class WaveTuner(keras_tuner.Tuner):
         names = _checks.names_of(self.oracle.objective)
         given = _fit_arguments.callbacks_of(fit_kwargs.get("callbacks"))
         if _checks.needs_monitor(names, given):
-            fit = _fit_arguments.by_name(fit_args, fit_kwargs)
-            data = _fit_arguments.training_data(fit)
+            fit = _fit_arguments.by_name(fit_args, fit_kwargs, self.hypermodel)
+            data = _checks.probe_of(names, fit, self.hypermodel)
             monitor = LenientMonitor(train_data=data, seed=0)
             fit_kwargs["callbacks"] = [monitor, *given]
         return super().run_trial(trial, *fit_args, **fit_kwargs)

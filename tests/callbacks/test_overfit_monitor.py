@@ -140,6 +140,17 @@ def test_the_probe_is_a_fixed_sample():
     assert (other.batches[0][0] != chosen).any()
 
 
+def test_the_probe_has_the_dtype_that_fit_gives_the_data():
+    """Else a metric of the user's own may fail there alone."""
+    x, y = (array.astype("float64") for array in TRAIN)
+    probe = Monitor(train_data=(x, y))._probe
+    assert {a.dtype.name for a in probe.batches[0][:2]} == {"float32"}
+    labels = np.arange(len(x))
+    assert (
+        Monitor(train_data=(x, labels))._probe.batches[0][1].dtype.kind == "i"
+    )
+
+
 class Batches(keras.utils.PyDataset):
     def __init__(self, x, y, size=16):
         super().__init__()

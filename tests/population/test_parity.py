@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+import kreg
 from kreg.population import NotStackable, Population, Programs
 from tests.population import zoo
 
@@ -67,6 +68,45 @@ def test_sample_and_class_weights_count_as_in_fit():
         histories = Population(models).fit(x, y, **fit, **extra)
         expected = made(zoo.dense, l2=1e-2).fit(x, y, **fit, **extra).history
         assert_history_is(histories[1], expected)
+
+
+class Squares(keras.layers.Layer):
+    """Adds a loss that is part of what the user wants to be small."""
+
+    def call(self, x):
+        self.add_loss(0.1 * keras.ops.mean(keras.ops.square(x)))
+        return x
+
+
+def test_losses_that_layers_add_count_as_in_fit():
+    x, y = zoo.data("dense")
+
+    def build(l2):
+        dense, ours = keras.layers.Dense, kreg.regularizers.L2(l2)
+        layers = [
+            keras.Input((6,)),
+            dense(8, activity_regularizer=keras.regularizers.L2(l2)),
+            dense(8, "relu", activity_regularizer=ours),
+            Squares(),
+            kreg.layers.ScheduledPenalty(
+                dense(4), kreg.regularizers.L2(l2), kreg.schedules.Ramp(steps=9)
+            ),
+        ]
+        return zoo.compiled(keras.Sequential(layers), keras.optimizers.SGD(0.1))
+
+    fit = {
+        "epochs": 2,
+        "batch_size": 16,
+        "validation_data": (x[:8], y[:8]),
+        "shuffle": False,
+        "verbose": 0,
+    }
+    models = [made(build, l2=l2) for l2 in (0.0, 0.1)]
+    histories = Population(models).fit(x, y, **fit)
+    alone = made(build, l2=0.1)
+    monitor = kreg.callbacks.OverfitMonitor()
+    expected = alone.fit(x, y, callbacks=[monitor], **fit).history
+    assert_history_is(histories[1], expected)
 
 
 def test_a_trial_with_dropout_is_the_same_alone_and_among_others():

@@ -294,6 +294,35 @@ def test_compile_state_is_kept(regression):
     np.testing.assert_allclose(b.history["mae"], a.history["mae"], rtol=1e-5)
 
 
+class Largest(keras.metrics.Metric):
+    """Is not registered."""
+
+    def __init__(self, factor=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+        self.total = self.add_variable((), "zeros", name="total")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        error = keras.ops.max(keras.ops.abs(y_true - y_pred))
+        self.total.assign(keras.ops.maximum(self.total, error))
+
+    def result(self):
+        return self.factor * self.total
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+
+def test_metrics_may_be_of_classes_of_ones_own(regression):
+    x, y = regression
+    old = keras.Sequential([keras.Input(x.shape[1:]), keras.layers.Dense(1)])
+    old.compile("sgd", "mse", metrics=[Largest(2.0, name="largest")])
+    new = kreg.regularize(old)
+    expected = old.evaluate(x, y, verbose=0, return_dict=True)
+    assert "largest" in expected
+    assert new.evaluate(x, y, verbose=0, return_dict=True) == expected
+
+
 def test_losses_and_metrics_may_be_functions(regression):
     x, y = regression
 

@@ -268,3 +268,176 @@ def test_a_network_in_all_trials_is_kept(
     after = [base.get_weights()[0] for base in bases]
     difference = np.abs(np.subtract(before, after)).max()
     assert difference < 0.1 if trainable else difference == 0.0
+
+
+class BuildsItself(keras.Model):
+    """Has weights of its own in `build`, others when it is called."""
+
+    def __init__(self, rate):
+        super().__init__()
+        self.rate = rate
+        self.hidden = keras.layers.Dense(2)
+
+    def build(self, input_shape):
+        self.out = keras.layers.Dense(1)
+
+    def call(self, x):
+        return self.rate * self.out(self.hidden(x))
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_layers_without_weights_in_a_model_that_is_built(
+    eager, numbers, tmp_path
+):
+    def build(hp):
+        model = BuildsItself(hp.Float("rate", 0.5, 1.0))
+        model.build((None, 4))
+        model.compile("sgd", "mse", run_eagerly=eager)
+        return model
+
+    tuner = RandomSearch(build, "loss", max_trials=1, directory=tmp_path)
+    tuner.search(*numbers, epochs=3, validation_data=numbers, verbose=0)
+    (trial,) = tuner.oracle.trials.values()
+    assert tuner.results[0].best_epoch == 2
+    loss = tuner.get_best_models()[0].evaluate(*numbers, verbose=0)
+    assert loss == pytest.approx(
+        trial.metrics.get_history("val_loss")[0].value[0], rel=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("returned", "score"),
+    [
+        (lambda history: [3.0, np.float32(5.0)], 4.0),
+        (lambda history: [history, history], 1.0),
+        (lambda history: history, 1.0),
+        (lambda history: {"val_loss": 2.0, "f1": np.array([0.5, 1.0])}, 2.0),
+    ],
+)
+def test_what_a_fit_of_the_users_own_may_return(returned, score, tmp_path):
+    """And it may name its arguments as it likes."""
+    taken = []
+    history = keras.callbacks.History()
+    history.history = {"loss": [4.0, 3.0], "val_loss": [1.0], "f1": [[0.0, 1]]}
+
+    class Model(keras_tuner.HyperModel):
+        def build(self, hp):
+            hp.Float("a", 0.0, 1.0)
+            return keras.Sequential()
+
+        def fit(self, hp, model, x_train, y_train, x_val, y_val, **kwargs):
+            taken.append((x_train, y_train, x_val, y_val, kwargs["epochs"]))
+            return returned(history)
+
+    tuner = RandomSearch(Model(), "val_loss", max_trials=1, directory=tmp_path)
+    arrays = [np.full(3, i) for i in range(4)]
+    tuner.search(*arrays, epochs=5, verbose=0)
+    assert [r.message for r in tuner.results] == [None]
+    assert tuner.oracle.get_best_trials()[0].score == score
+    assert taken == [(*arrays, 5)]
+
+
+def test_a_size_that_the_defaults_exceed(numbers, tmp_path):
+    def build(hp):
+        units = hp.Choice("units", [50, 3], default=50)
+        layers = [keras.Input((4,)), keras.layers.Dense(units)]
+        model = keras.Sequential(layers)
+        model.compile("sgd", "mse", run_eagerly=True)
+        return model
+
+    tuner = RandomSearch(
+        build, "loss", max_trials=2, max_model_size=20, directory=tmp_path
+    )
+    tuner.search(*numbers, verbose=0)
+    statuses = {r.hyperparameters["units"]: r.status for r in tuner.results}
+    assert statuses == {50: "FAILED", 3: "COMPLETED"}
+
+
+def test_what_a_lambda_callback_logs(numbers, tmp_path):
+    callback = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: logs.update(mine=2.0)
+    )
+    objective = keras_tuner.Objective("mine", "max")
+    tuner = RandomSearch(
+        build_dense, objective, max_trials=1, directory=tmp_path
+    )
+    tuner.search(*numbers, callbacks=[callback], verbose=0)
+    assert tuner.oracle.get_best_trials()[0].score == 2.0
+
+
+def test_what_a_model_declares_when_it_is_called(numbers, tmp_path):
+    def build(hp):
+        layers = [
+            keras.layers.Dropout(hp.Float("rate", 0.0, 0.5)),
+            keras.layers.Dense(1, kernel_initializer="zeros"),
+            keras.layers.Lambda(lambda x: x + hp.Float("shift", 1.0, 9.0)),
+        ]
+        model = keras.Sequential(layers)
+        model.compile(keras.optimizers.SGD(0.0), "mse")
+        return model
+
+    x, y = numbers
+    tuner = RandomSearch(
+        build, "val_loss", max_trials=2, seed=1, directory=tmp_path
+    )
+    tuner.search(x, 0 * y, validation_data=(x, 0 * y), verbose=0)
+    shifts = [r.hyperparameters["shift"] for r in tuner.results]
+    assert len(set(shifts)) == 2
+    scores = [r.objective for r in tuner.results]
+    assert scores == pytest.approx([shift**2 for shift in shifts], rel=1e-5)
+
+
+class Ridge(keras.regularizers.Regularizer):
+    """Without a config, as many are written."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, weights):
+        return self.factor * keras.ops.sum(weights**2)
+
+
+def test_what_has_no_config(numbers, tmp_path):
+    def build(hp):
+        penalty = Ridge(hp.Float("l2", 1.0, 2.0))
+        layer = keras.layers.Dense(
+            1, kernel_regularizer=penalty, kernel_initializer="ones"
+        )
+        model = keras.Sequential([keras.Input((4,)), layer])
+        model.compile(keras.optimizers.SGD(0.0), "mse")
+        return model
+
+    tuner = RandomSearch(build, "loss", max_trials=2, directory=tmp_path)
+    if STACKS:
+        with pytest.warns(UserWarning, match="one by one: .*`get_config`"):
+            tuner.search(*numbers, verbose=0)
+    else:
+        tuner.search(*numbers, verbose=0)
+    first, second = tuner.results
+    factors = [r.hyperparameters["l2"] for r in tuner.results]
+    difference = first.objective - second.objective
+    assert difference == pytest.approx(4 * (factors[0] - factors[1]), rel=1e-4)
+
+
+def test_a_fit_that_prepares_the_data(numbers, tmp_path):
+    """As in KerasTuner's guide, where images are cropped."""
+
+    class Crops(keras_tuner.HyperModel):
+        def build(self, hp):
+            width = hp.Choice("width", [3, 2])
+            layers = [keras.Input((width,)), keras.layers.Dense(1)]
+            model = keras.Sequential(layers)
+            model.compile("sgd", "mse", run_eagerly=True)
+            return model
+
+        def fit(self, hp, model, x, y, validation_data, **kwargs):
+            x_val, y_val = validation_data
+            width = hp.get("width")
+            validation_data = (x_val[:, :width], y_val)
+            x = x[:, :width]
+            return model.fit(x, y, validation_data=validation_data, **kwargs)
+
+    tuner = RandomSearch(Crops(), max_trials=2, directory=tmp_path)
+    tuner.search(*numbers, validation_data=numbers, verbose=0)
+    assert [r.message for r in tuner.results] == [None, None]
+    assert all(np.isfinite(r.generalization_gap) for r in tuner.results)

@@ -242,3 +242,9 @@ def test_an_overwriting_that_was_killed(project):
     assert not list(project.glob("trial_*"))
     tuner.search(x=(), verbose=0)
     assert len(tuner.results) == 3
+
+
+def test_no_hypermodel(tmp_path):
+    with pytest.raises(ValueError, match="`hypermodel`. Expected one, unless"):
+        RandomSearch(directory=tmp_path)
+    assert not list(tmp_path.iterdir())

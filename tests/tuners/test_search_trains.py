@@ -462,6 +462,22 @@ def test_a_run_that_calls_kerastuners(data, tmp_path):
         folded.search(data["x"], data["y"])
 
 
+def test_a_subclass_that_overrides_what_a_run_calls(data, tmp_path):
+    """As AutoKeras does, which KerasTuner keeps the method for."""
+    sizes = []
+
+    class Sized(kreg.tuners.RandomSearch):
+        def _build_and_fit_model(self, trial, *args, **kwargs):
+            sizes.append(trial.hyperparameters.Choice("batch_size", [8, 16]))
+            kwargs["batch_size"] = sizes[-1]
+            return super()._build_and_fit_model(trial, *args, **kwargs)
+
+    tuner = Sized(build_eager, max_trials=2, directory=tmp_path)
+    tuner.search(**data, verbose=0)
+    assert len(sizes) == 2
+    assert {r.status for r in tuner.results} == {"COMPLETED"}
+
+
 def test_hooks_of_a_subclass(data, tmp_path):
     calls = []
 
@@ -501,3 +517,7 @@ def test_a_changed_import(data, tmp_path):
     assert issubclass(
         keras_tuner.oracles.RandomSearchOracle, keras_tuner.Oracle
     )
+
+
+def test_all_names_of_kerastuner_are_here():
+    assert set(dir(keras_tuner)) - set(dir(kreg.tuners)) == {"src"}

@@ -412,3 +412,28 @@ def test_what_a_trial_declares_the_next_has_values_for(name, waves, tmp_path):
     assert [len(wave) for wave in waves] == [9]
     assert found[0] == found[1]
     assert len({values.get("momentum") for values in found[0].values()}) > 4
+
+
+def test_a_grid_has_no_point_for_what_a_model_does_not_use(waves, tmp_path):
+    class Deep(keras_tuner.HyperModel):
+        def build(self, hp):
+            for index in range(hp.Int("layers", 1, 3)):
+                hp.Choice(f"units_{index}", [8, 16])
+            model = keras.Sequential()
+            model.compile("sgd", "mse")
+            return model
+
+    class Scored(Deep):
+        def fit(self, hp, model, *args, **kwargs):
+            return 0.5
+
+    stock = keras_tuner.GridSearch(Scored(), "loss", directory=tmp_path / "a")
+    stock.search(verbose=0)
+    tuner = kreg.tuners.GridSearch(Deep(), "loss", directory=tmp_path / "b")
+    tuner.search(x=lambda run: 0.5, verbose=0)
+    found, expected = (
+        [trial.hyperparameters.values for trial in t.oracle.trials.values()]
+        for t in (tuner, stock)
+    )
+    assert found == expected
+    assert len(found) == 2 + 4 + 8
