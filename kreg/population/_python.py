@@ -77,7 +77,10 @@ def of_compilation(model: Any) -> list[str]:
 
 @functools.cache
 def _bookkeeping() -> frozenset[str]:
-    return frozenset(vars(keras.layers.Layer()))
+    inputs = keras.Input((1,))
+    model = keras.Model(inputs, inputs)
+    model.compile("sgd", "mse")
+    return frozenset({*vars(keras.layers.Layer()), *vars(model)})
 
 
 def _attributes(layer: Any) -> Iterator[tuple[str, Any]]:
@@ -91,7 +94,10 @@ def _attributes(layer: Any) -> Iterator[tuple[str, Any]]:
             continue  # the first weights are no part of the graph
         # Else it is in the config, but for what was found in data.
         is_found = is_adapted and ops.is_tensor(held)
-        if is_users or is_found or _is_written(held):
+        is_mine = is_users or is_found or _is_written(held)
+        # What a model is compiled with is no part of its layers.
+        is_part = is_mine and not isinstance(layer, keras.Model)
+        if is_part or (is_users and isinstance(held, _PLAIN)):
             yield key, held
 
 

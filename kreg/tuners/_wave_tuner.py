@@ -214,9 +214,11 @@ class WaveTuner(keras_tuner.Tuner):
         """
         folder = str(self.get_trial_dir(trial.trial_id))
         model = build(self, trial.hyperparameters, self._seed)
-        _snapshot.build(model, folder)
         path = os.path.join(folder, "checkpoint.weights.h5")
-        _snapshot.load_weights(path, model)
+        scope = keras_tuner.engine.tuner.maybe_distribute
+        with scope(self.distribution_strategy):
+            _snapshot.build(model, folder)
+            _snapshot.load_weights(path, model)
         return model
 
     def save(self) -> None:

@@ -111,3 +111,30 @@ def test_a_layer_that_its_config_does_not_make_anew_is_refused():
     with pytest.raises(NotStackable, match="its layer Shift does not tell all"):
         Population([model_of(Shift(2.0))]).fit(x, y)
     Population([model_of(Shift())]).fit(x, y)
+
+
+class Scaled(keras.Model):
+    """A Functional model of a class of the user's, with more to it."""
+
+    factor = 1.0
+
+    def call(self, inputs, **kwargs):
+        return self.factor * super().call(inputs, **kwargs)
+
+
+def scaled(factor):
+    inputs = keras.Input((3,))
+    model = Scaled(inputs, keras.layers.Dense(1)(inputs))
+    model.factor = factor
+    model.compile("sgd", "mse")
+    return model
+
+
+def test_of_a_model_what_it_is_compiled_with_is_no_layer():
+    x, y = np.zeros((4, 3), "float32"), np.zeros((4, 1), "float32")
+    model = model_of(loss=closed_over(1.0))
+    model.notes = {"made": object()}
+    Population([model]).fit(x, y)
+    assert grouped([scaled(2.0), scaled(3.0), scaled(2.0)]) == [[0, 2], [1]]
+    with pytest.raises(NotStackable, match="its layer Scaled does not tell"):
+        Population([scaled(2.0)]).fit(x, y)

@@ -112,6 +112,27 @@ def test_datasets(numbers, tmp_path):
     assert {r.status for r in tuner.results} == {"COMPLETED"}
 
 
+@pytest.mark.backends("tensorflow")
+def test_a_distribution_strategy(numbers, tmp_path):
+    import tensorflow as tf
+
+    tuner = RandomSearch(
+        build_static,
+        "val_loss",
+        max_trials=1,
+        distribution_strategy=tf.distribute.OneDeviceStrategy("/cpu:0"),
+        optimizer="adam",
+        directory=tmp_path,
+    )
+    callbacks = [CountsBatches()]  # alone, so that the optimizer is kept
+    tuner.search(
+        *numbers, validation_data=numbers, callbacks=callbacks, verbose=0
+    )
+    loss = tuner.get_best_models()[0].evaluate(*numbers, verbose=0)
+    score = tuner.oracle.get_best_trials()[0].score
+    assert loss == pytest.approx(score, rel=1e-5)
+
+
 class FailsOnce(keras.callbacks.Callback):
     """Raises in the trial with the greatest of the factors."""
 
