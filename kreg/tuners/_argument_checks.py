@@ -18,6 +18,25 @@ from kreg.population import _fit_checks
 from kreg.tuners import _fit_arguments, _folds
 
 
+def check_known(arguments: Mapping[str, Any]) -> None:
+    """Raises if a tuner of KerasTuner's does not take an argument.
+
+    KerasTuner says so itself, but after `overwrite` has removed a project.
+
+    Args:
+        arguments: Mapping of names to what was given.
+    """
+    known = {"logger"}  # which KerasTuner takes without naming it
+    for cls in keras_tuner.Tuner.__mro__:
+        known.update(inspect.signature(cls.__init__).parameters)  # type: ignore[misc]
+    unknown = sorted(arguments.keys() - known)
+    if unknown:
+        raise ValueError(
+            f"Unrecognized arguments {unknown}. Expected those of "
+            "`keras_tuner.Tuner`."
+        )
+
+
 def check_oracle(
     max_trials: Any,
     max_retries_per_trial: Any,

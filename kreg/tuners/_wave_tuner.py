@@ -8,6 +8,7 @@ import keras_tuner
 
 from kreg._validation import check_count, fail
 from kreg.tuners import (
+    _argument_checks,
     _checks,
     _files,
     _fit_arguments,
@@ -52,6 +53,7 @@ class WaveTuner(keras_tuner.Tuner):
         **kwargs: Any,
     ) -> None:
         """Opens the project. In place of the `__init__` of KerasTuner's."""
+        _argument_checks.check_known(kwargs)
         self.population = _checks.check_population(population)
         self.folds = _folds.check_folds(folds)
         executions = check_count(

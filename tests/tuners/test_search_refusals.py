@@ -236,6 +236,14 @@ def test_overwriting_begins_anew(project):
     assert len(tuner.results) == 3
 
 
+def test_a_typing_error_overwrites_nothing(project):
+    for wrong in ({"max_trails": 3}, {"population": 0}, {"max_trials": 0}):
+        arguments = {"directory": project.parent, "overwrite": True, **wrong}
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            RandomSearch(build, "loss", **arguments)
+    assert len(RandomSearch(build, "loss", directory=project.parent).results)
+
+
 def test_an_overwriting_that_was_killed(project):
     (project / "oracle.json").unlink()  # which is what goes first
     tuner = RandomSearch(build, "loss", max_trials=3, directory=project.parent)
