@@ -22,13 +22,18 @@ class ValidationTap:
         self._call: dict[str, Any] | None = None
 
     def install(self, model: Any) -> None:
-        """Puts the tap before the next call of `model.evaluate`."""
+        """Puts the tap before the next `evaluate` that `fit` calls."""
         self.remove(model)
         evaluate = model.evaluate
 
         def noting(x: Any = None, y: Any = None, *args: Any, **kwargs: Any):
-            self.remove(model)
-            self._call = {"x": x, **kwargs}
+            # `fit` alone hands its list of callbacks on; another callback
+            # that evaluates, on data of its own, does not.
+            if isinstance(
+                kwargs.get("callbacks"), keras.callbacks.CallbackList
+            ):
+                self.remove(model)
+                self._call = {"x": x, "y": y, **kwargs}
             return evaluate(x, y, *args, **kwargs)
 
         model.evaluate = noting

@@ -92,6 +92,21 @@ def test_keys_are_exact(activity):
     assert "evaluate" not in vars(model)
 
 
+def test_another_callback_may_evaluate_other_data_before_the_validation():
+    model, truth, monitor = model_of(L2(0.02)), Truth(), Monitor()
+    other = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda *_: model.evaluate(
+            10 * TRAIN[0], TRAIN[1], verbose=0
+        )
+    )
+    model.fit(
+        *TRAIN, validation_data=VALIDATION, epochs=2, verbose=0,
+        callbacks=[monitor, other, truth],
+    )  # fmt: skip
+    expected = [val_data_loss for _, val_data_loss, *_ in truth.rows]
+    assert monitor.history["val_data_loss"] == pytest.approx(expected, abs=3e-6)
+
+
 def test_an_add_loss_of_a_layer_is_no_activity_penalty():
     class Objective(keras.layers.Layer):
         def call(self, x):
