@@ -44,6 +44,18 @@ class ValidationTap:
         if "evaluate" in vars(model):
             del model.evaluate
 
+    def first_batch(self) -> tuple[Any, Any, Any] | None:
+        """Returns `(x, y, sample_weight)`, or `None` of a generator."""
+        call = self._call or {}
+        data = call.get("x"), call.get("y"), call.get("sample_weight")
+        if _batches.is_arrays(data[0]):
+            batches: Any = _batches.cut(data, call.get("batch_size") or 32)
+        elif data[0] is None or iter(data[0]) is data[0]:
+            return None
+        else:
+            batches = data[0]
+        return keras.utils.unpack_x_y_sample_weight(next(iter(batches)))
+
     def inputs(self) -> Iterator[tuple[Any, int]]:
         """Yields `(x, number of samples)` for each validation batch.
 
