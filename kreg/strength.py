@@ -70,6 +70,7 @@ class Strength:
         self.name = name
         self.maximum = maximum
         self._known = check_strength(value, name, maximum)
+        self.last_assigned: float | None = None
         self.variable = owner.add_weight(
             name=name,
             shape=(),
@@ -135,7 +136,7 @@ class Strength:
             ValueError: If `value` is out of range, not finite or no number;
                 nothing is changed then.
         """
-        self._known = self.check(value)
+        self._known = self.last_assigned = self.check(value)
         self.variable.assign(self._known)
 
     def check(self, value: float) -> float:

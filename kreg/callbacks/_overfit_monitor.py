@@ -12,11 +12,11 @@ from kreg._validation import check_layer
 from kreg.callbacks import _penalties
 from kreg.callbacks._best_weights import BestWeights
 from kreg.callbacks._journal import Journal
+from kreg.callbacks._loss_parts import LossParts
 from kreg.callbacks._overdue_stop import OverdueStop
-from kreg.callbacks._probe import Probe, make_probe
+from kreg.callbacks._probe import make_probe
 from kreg.callbacks._reactions import Reactions, StoppedBecause
 from kreg.callbacks._record import Record, val_loss_of
-from kreg.callbacks._validation_tap import ValidationTap
 from kreg.diagnosis import Verdict
 
 # Epochs without validation after which `validation_freq` no longer explains it.
@@ -38,7 +38,8 @@ class OverfitMonitor(keras.callbacks.Callback):
     - `penalty`: the sum of all weight penalties, in the unit of the loss;
     - `val_data_loss`: `val_loss` without penalties, so that runs with
       different strengths are comparable (exact: weights do not move during
-      validation; activity penalties are subtracted too);
+      validation; activity penalties are subtracted too; nothing is where a
+      `test_step` or `compute_loss` of the model's own leaves them out);
     - `train_data_loss`, when `train_data` is given: the training loss,
       measured just as `val_data_loss` is (dropout off, at the end of the
       epoch, no penalty), on at most `probe_size` samples;
@@ -126,7 +127,7 @@ class OverfitMonitor(keras.callbacks.Callback):
 
     def _start_record(self) -> None:
         self._record = Record()
-        self._tap = ValidationTap()
+        self._parts = LossParts()
         self._overdue_stop = OverdueStop()
         self._is_copy = False
         self._strengths: dict[str, float] = {}
@@ -192,7 +193,7 @@ class OverfitMonitor(keras.callbacks.Callback):
         self._epoch_of_fit = None
         self._reactions.begin()
         self.restored_epoch = None
-        self._taps = _penalties.has_activity_penalty(self.model)
+        self._parts.begin(self.model)
         self._layers = _penalties.layers_that_add(self.model)
         self._optimizers = _penalties.optimizers_that_apply(self.model)
 
@@ -202,8 +203,8 @@ class OverfitMonitor(keras.callbacks.Callback):
             self._epoch_of_fit = epoch
             self._go_on_from(epoch)
         self._validated_penalty = None
-        if self._taps and not self._overdue_stop:
-            self._tap.install(self.model)
+        if not self._overdue_stop:
+            self._parts.watch(self.model)
 
     def on_test_end(self, logs: Any = None) -> None:
         """Notes the penalty of the weights that were validated."""
@@ -221,18 +222,19 @@ class OverfitMonitor(keras.callbacks.Callback):
             penalty = _penalties.penalty_in_losses(model)
         added = penalty + _penalties.current(self._layers)
         logs["penalty"] = added + _penalties.current(self._optimizers)
+        parts, probe = self._parts, self._probe
+        parts.settle(model, probe, validated)
         if validated:
-            val_loss = val_loss_of(logs) - penalty
-            logs["val_data_loss"] = val_loss - self._activity(self._tap)
-        self._tap.remove(model)
-        if self._probe is not None:
-            train_loss = self._probe.loss(model) - penalty
-            logs["train_data_loss"] = train_loss - self._activity(self._probe)
+            subtrahend = parts.of_validation(model, penalty)
+            logs["val_data_loss"] = val_loss_of(logs) - subtrahend
+        if probe is not None:
+            subtrahend = parts.of_probe(model, penalty, probe)
+            logs["train_data_loss"] = probe.loss(model) - subtrahend
             if validated:
                 logs["generalization_gap"] = (
                     logs["val_data_loss"] - logs["train_data_loss"]
                 )
-        train_loss = logs.get("loss", math.nan) - added
+        train_loss = logs.get("loss", math.nan) - parts.of_weights(added)
         self._record.add({**logs, "epoch": epoch, "train_loss": train_loss})
         if self._keeps_best and validated:
             self._best.consider(model, epoch, logs["val_data_loss"])
@@ -286,11 +288,6 @@ class OverfitMonitor(keras.callbacks.Callback):
         if is_wanted and best != last:
             self._best.restore(self.model)
             self.restored_epoch = best
-
-    def _activity(self, data: Probe | ValidationTap) -> float:
-        if not self._taps:
-            return 0.0
-        return _penalties.activity_penalty(self.model, data.inputs)
 
     def _read_strengths(self) -> dict[str, float]:
         if self.model is None:

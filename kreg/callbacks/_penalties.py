@@ -1,5 +1,6 @@
 """What the penalties of a model are worth at this moment."""
 
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -86,12 +87,14 @@ def _losses_of_call(model: Any, x: Any) -> float:
     if keras.backend.backend() == "jax":
         # As Keras's own step has it: there, of a layer that is called twice,
         # only the last call's losses count.
+        # Unlike a call, it hands on `training` to a `call` that takes none.
+        takes = inspect.signature(model.call).parameters
         _, _, losses = model.stateless_call(
             model.trainable_variables,
             model.non_trainable_variables,
             x,
-            training=False,
             return_losses=True,
+            **({"training": False} if "training" in takes else {}),
         )
         return _total(losses)
     model(x, training=False)

@@ -8,6 +8,7 @@ import numpy as np
 
 from kreg._validation import check_count, check_whole, fail
 from kreg.callbacks import _batches
+from kreg.callbacks._own_steps import loss_of
 
 # One batch of the forward pass over the probe: large enough to be quick, small
 # enough for a network that trains on batches of this size to fit in memory.
@@ -60,10 +61,9 @@ class Probe:
     def loss(self, model: Any) -> float:
         """Returns the loss as `evaluate` measures it, penalties included."""
         total = 0.0
-        for x, y, sample_weight in self.batches:
-            model.reset_metrics()  # Keras 3.13 would go on from the last batch
-            logs = model.test_on_batch(x, y, sample_weight, return_dict=True)
-            total += float(logs["loss"]) * _batches.sample_count(x)
+        for batch in self.batches:
+            size = _batches.sample_count(batch[0])
+            total += loss_of(model, batch) * size
         return total / sum(size for _, size in self.inputs())
 
     def check_fits(self, model: Any) -> None:

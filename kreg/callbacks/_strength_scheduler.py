@@ -39,9 +39,10 @@ class StrengthScheduler(keras.callbacks.Callback):
             `(index, current_value) -> value`.
         value: Optional float >= 0. What a schedule multiplies. Defaults to
             `None`: what each Strength is when `fit` begins (at a second `fit`,
-            what it was, unless it was changed in between). Give it
-            when training is resumed in a new process, since what a model file
-            holds is the value as scheduled.
+            what it was, unless it was changed in between; weights of the best
+            epoch that were restored are no change). Give it when training is
+            resumed in a new process, since what a model file holds is the
+            value as scheduled.
         frequency: `"epoch"` or `"batch"`. Defaults to `"epoch"`.
         verbose: `1` prints each change. Defaults to `0`.
 
@@ -80,13 +81,15 @@ class StrengthScheduler(keras.callbacks.Callback):
         )
         self._base: dict[str, float] = {}  # what a schedule multiplies
         self._set_to: dict[str, float] = {}  # by this callback, last
+        self._held: dict[str, set[float]] = {}  # when an epoch ended
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Finds the Strengths, and what the schedule is to multiply."""
         for path, strength in self._driven().items():
-            if strength.value != self._set_to.get(path):
+            if not self._is_own(path, strength):
                 self._base[path] = strength.value
             strength.check(self._base_of(path))
+        self._held = {}
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Sets the Strengths for this epoch."""
@@ -100,12 +103,25 @@ class StrengthScheduler(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Adds the values to `logs`."""
+        values = {p: s.value for p, s in self._driven().items()}
+        for path, value in values.items():
+            self._held.setdefault(path, set()).add(value)
         if logs is not None:
-            logs.update({p: s.value for p, s in self._driven().items()})
+            logs.update(values)
 
     def _driven(self) -> dict[str, Strength]:
         # Reading `self.model` first makes JAX hand its state back.
         return match(strengths(self.model), self.path)
+
+    def _is_own(self, path: str, strength: Strength) -> bool:
+        """Tells whether the last `fit` with this callback left the value."""
+        last, value = self._set_to.get(path), strength.value
+        if value == last:
+            return True
+        # The weights of its best epoch, given back, bring back the value then.
+        # Nobody assigned that: who takes half of it on purpose does.
+        held = {np.float32(held) for held in self._held.get(path, ())}
+        return strength.last_assigned == last and np.float32(value) in held
 
     def _base_of(self, path: str) -> float:
         return self._base[path] if self.value is None else self.value

@@ -22,13 +22,18 @@ class ValidationTap:
         self._call: dict[str, Any] | None = None
 
     def install(self, model: Any) -> None:
-        """Puts the tap before the next call of `model.evaluate`."""
+        """Puts the tap before the next `evaluate` that `fit` calls."""
         self.remove(model)
         evaluate = model.evaluate
 
         def noting(x: Any = None, y: Any = None, *args: Any, **kwargs: Any):
-            self.remove(model)
-            self._call = {"x": x, **kwargs}
+            # `fit` alone hands its list of callbacks on; another callback
+            # that evaluates, on data of its own, does not.
+            if isinstance(
+                kwargs.get("callbacks"), keras.callbacks.CallbackList
+            ):
+                self.remove(model)
+                self._call = {"x": x, "y": y, **kwargs}
             return evaluate(x, y, *args, **kwargs)
 
         model.evaluate = noting
@@ -38,6 +43,18 @@ class ValidationTap:
         """Takes the tap away, if `evaluate` was not called."""
         if "evaluate" in vars(model):
             del model.evaluate
+
+    def first_batch(self) -> tuple[Any, Any, Any] | None:
+        """Returns `(x, y, sample_weight)`, or `None` of a generator."""
+        call = self._call or {}
+        data = call.get("x"), call.get("y"), call.get("sample_weight")
+        if _batches.is_arrays(data[0]):
+            batches: Any = _batches.cut(data, call.get("batch_size") or 32)
+        elif data[0] is None or iter(data[0]) is data[0]:
+            return None
+        else:
+            batches = data[0]
+        return keras.utils.unpack_x_y_sample_weight(next(iter(batches)))
 
     def inputs(self) -> Iterator[tuple[Any, int]]:
         """Yields `(x, number of samples)` for each validation batch.

@@ -38,8 +38,10 @@ def mc_predict(
         samples: Integer >= 2. Number of predictions per input. Defaults to
             `32`.
         batch_size: Optional integer >= 1, as in `model.predict`.
-        seed: Optional integer. The same one gives the same samples. Defaults
-            to `None`, other ones at each call.
+        seed: Optional integer. The same one gives the same samples (on Torch,
+            Keras's own dropout without a seed draws from Torch's generator,
+            which this leaves alone). Defaults to `None`, other ones at each
+            call.
 
     Returns:
         Tuple of two arrays, or structures of arrays if the model has several

@@ -92,6 +92,21 @@ def test_keys_are_exact(activity):
     assert "evaluate" not in vars(model)
 
 
+def test_another_callback_may_evaluate_other_data_before_the_validation():
+    model, truth, monitor = model_of(L2(0.02)), Truth(), Monitor()
+    other = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda *_: model.evaluate(
+            10 * TRAIN[0], TRAIN[1], verbose=0
+        )
+    )
+    model.fit(
+        *TRAIN, validation_data=VALIDATION, epochs=2, verbose=0,
+        callbacks=[monitor, other, truth],
+    )  # fmt: skip
+    expected = [val_data_loss for _, val_data_loss, *_ in truth.rows]
+    assert monitor.history["val_data_loss"] == pytest.approx(expected, abs=3e-6)
+
+
 def test_an_add_loss_of_a_layer_is_no_activity_penalty():
     class Objective(keras.layers.Layer):
         def call(self, x):
@@ -460,6 +475,68 @@ def test_a_subclassed_and_an_unbuilt_model():
         assert history["val_data_loss"] == pytest.approx(
             [mse(model, VALIDATION)], abs=3e-6
         )
+
+
+class OwnLoss(keras.Model):
+    """Leaves the penalties out of its loss, or adds them, as told."""
+
+    def __init__(self, adds, activity=None):
+        super().__init__()
+        self.adds = adds
+        self.hidden = keras.layers.Dense(
+            8, kernel_regularizer=L2(0.01), activity_regularizer=activity
+        )
+        self.outer = keras.layers.Dense(1)
+
+    def call(self, x):
+        return self.outer(self.hidden(x))
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        loss = keras.ops.mean(keras.ops.square(y - y_pred))
+        return loss + sum(self.losses) if self.adds else loss
+
+
+class OwnStep(OwnLoss):
+    """With a step as in Keras's guides, that takes two things."""
+
+    def test_step(self, data):
+        x, y = data
+        loss = self.compute_loss(x, y, self(x, training=False))
+        self._loss_tracker.update_state(
+            loss, sample_weight=keras.ops.shape(x)[0]
+        )
+        return self.get_metrics_result()
+
+
+@pytest.mark.parametrize("adds", [False, True])
+@pytest.mark.parametrize("kind", [OwnLoss, OwnStep])
+def test_only_penalties_that_a_loss_of_ones_own_contains_are_subtracted(
+    kind, adds
+):
+    if kind is OwnStep and keras.backend.backend() == "jax":
+        pytest.skip("a step is another on JAX")
+    model = kind(adds, L2(0.02))
+    model.compile("adam")
+    monitor = Monitor(train_data=TRAIN)
+    model.fit(
+        *TRAIN, validation_data=VALIDATION, verbose=0, callbacks=[monitor]
+    )
+    for name, xy in (("train", TRAIN), ("val", VALIDATION)):
+        found = monitor.history[f"{name}_data_loss"]
+        assert found == pytest.approx([mse(model, xy)], abs=3e-6)
+    assert model.run_eagerly is False
+
+
+def test_without_data_to_try_a_loss_of_ones_own_on_it_warns():
+    model = OwnLoss(True)
+    model.compile("adam")
+    with pytest.warns(UserWarning, match="Pass `train_data`, or arrays or a"):
+        model.fit(
+            *TRAIN, validation_data=endless(*VALIDATION), validation_steps=3,
+            verbose=0, callbacks=[Monitor()],
+        )  # fmt: skip
 
 
 def test_a_diverged_run_is_recorded_and_judged():

@@ -85,6 +85,20 @@ def test_a_second_fit_multiplies_the_same_value_again():
     np.testing.assert_allclose(obeyed, [3, 0], rtol=1e-6)
 
 
+def test_restored_weights_are_no_new_value():
+    model = model_of()
+    scheduler = Scheduler("*/l2", kreg.schedules.Ramp(7))
+    best = keras.callbacks.EarlyStopping(
+        "loss", patience=2, restore_best_weights=True, start_from_epoch=1
+    )
+    for _ in range(2):  # stops, and restores 2 / 7
+        obeyed, _ = losses(model, scheduler, best)
+        np.testing.assert_allclose(obeyed, [0, 2 / 7, 4 / 7, 6 / 7], rtol=1e-6)
+    kreg.set_strengths(model, {"*/l2": 4 / 7})  # that, however, is one
+    obeyed, _ = losses(model, scheduler, epochs=2)
+    np.testing.assert_allclose(obeyed, [0, 4 / 49], rtol=1e-6)
+
+
 def test_a_path_that_matches_nothing_raises_before_training():
     model = model_of()
     with pytest.raises(ValueError, match="No strength matches the path 'x/l2'"):
