@@ -1,0 +1,47 @@
+"""Layers with habits of their own train in a population as in `fit`."""
+
+import keras
+import pytest
+
+from kreg.population import Population
+from tests.population import zoo
+from tests.population.test_parity import assert_history_is, made
+
+pytestmark = pytest.mark.backends("tensorflow", "jax")
+
+FIT = {"epochs": 2, "batch_size": 16, "shuffle": False, "verbose": 0}
+
+
+@keras.saving.register_keras_serializable("tests")
+class Fading(keras.layers.Layer):
+    """Counts all batches, and those at inference with them."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.seen = self.add_weight(initializer="zeros", trainable=False)
+        self.built = True
+
+    def call(self, inputs):
+        self.seen.assign(self.seen + 1.0)
+        return inputs / self.seen
+
+
+def test_what_validation_changes_stays_changed():
+    x, y = zoo.data("dense")
+
+    def build(l2):
+        penalty = keras.regularizers.L2(l2)
+        layers = [
+            keras.Input((6,)),
+            keras.layers.Dense(4, kernel_regularizer=penalty),
+            Fading(),
+        ]
+        return zoo.compiled(keras.Sequential(layers), "sgd")
+
+    # Keras validates in batches of 16 then, and the layer counts them.
+    fit = {**FIT, "validation_split": 0.6, "validation_batch_size": 16}
+    histories = Population([made(build, l2=v) for v in (0.0, 0.1)]).fit(
+        x, y, **fit
+    )
+    expected = made(build, l2=0.1).fit(x, y, **fit).history
+    assert_history_is(histories[1], expected)
