@@ -409,6 +409,13 @@ def test_models_that_do_not_stack_say_why():
     eager.compile("adam", "mse", run_eagerly=True)
     with pytest.raises(NotStackable, match="run_eagerly"):
         Population([eager]).prepare(SAMPLE)
+    scaled = [zoo.dense(optimizer=scaling(rate)) for rate in (0.1, 0.2)]
+    with pytest.raises(NotStackable, match="one scale for all"):
+        Population(scaled).prepare(SAMPLE)
+
+
+def scaling(rate):
+    return keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(rate))
 
 
 def test_callbacks_with_batch_hooks_are_refused():
