@@ -45,3 +45,34 @@ def test_what_validation_changes_stays_changed():
     )
     expected = made(build, l2=0.1).fit(x, y, **fit).history
     assert_history_is(histories[1], expected)
+
+
+class InBatches(keras.utils.PyDataset):
+    """Four batches."""
+
+    def __init__(self, x, y):
+        super().__init__()
+        self.x, self.y = x, y
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        rows = slice(8 * index, 8 * index + 8)
+        return self.x[rows], self.y[rows]
+
+
+def test_epochs_of_so_many_steps_go_on_in_the_data():
+    x, y = zoo.data("dense")
+
+    def build(l2):
+        penalty = keras.regularizers.L2(l2)
+        layer = keras.layers.Dense(4, kernel_regularizer=penalty)
+        model = keras.Sequential([keras.Input((6,)), layer])
+        return zoo.compiled(model, "sgd")
+
+    fit = {"epochs": 3, "steps_per_epoch": 2, "shuffle": False, "verbose": 0}
+    models = [made(build, l2=v) for v in (0.0, 0.1)]
+    histories = Population(models).fit(InBatches(x, y), **fit)
+    expected = made(build, l2=0.1).fit(InBatches(x, y), **fit).history
+    assert_history_is(histories[1], expected)
