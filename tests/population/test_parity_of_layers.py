@@ -1,6 +1,7 @@
 """Layers with habits of their own train in a population as in `fit`."""
 
 import keras
+import numpy as np
 import pytest
 
 from kreg.population import Population
@@ -75,4 +76,44 @@ def test_epochs_of_so_many_steps_go_on_in_the_data():
     models = [made(build, l2=v) for v in (0.0, 0.1)]
     histories = Population(models).fit(InBatches(x, y), **fit)
     expected = made(build, l2=0.1).fit(InBatches(x, y), **fit).history
+    assert_history_is(histories[1], expected)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Ends(keras.metrics.Metric):
+    """Two numbers, each with a name."""
+
+    def __init__(self, name="ends", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.highest = self.add_weight(initializer="zeros", name="highest")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        highest = keras.ops.maximum(self.highest, keras.ops.max(y_pred))
+        self.highest.assign(highest)
+
+    def result(self):
+        highest = keras.ops.convert_to_tensor(self.highest)
+        return {"highest": highest, "twice": 2.0 * highest}
+
+
+def test_metrics_of_masked_outputs_and_of_several_names():
+    x, _ = zoo.data("lstm")
+    x[:, 3:] = 0.0
+    y = np.ones((len(x), 5), int)
+
+    def build(l2):
+        penalty = keras.regularizers.L2(l2)
+        layers = [
+            keras.Input((5, 3)),
+            keras.layers.Masking(),
+            keras.layers.Dense(4, kernel_regularizer=penalty),
+        ]
+        model = zoo.compiled(keras.Sequential(layers), "sgd")
+        model.compile("sgd", model.loss, metrics=["accuracy", Ends()])
+        return model
+
+    models = [made(build, l2=v) for v in (0.0, 0.1)]
+    histories = Population(models).fit(x, y, **FIT)
+    expected = made(build, l2=0.1).fit(x, y, **FIT).history
+    assert "twice" in expected
     assert_history_is(histories[1], expected)
