@@ -66,6 +66,9 @@ class Arrays:
 class Batches:
     """A dataset, generator or loader, read anew in each epoch.
 
+    With `steps`, training goes on where the last epoch ended, as in Keras, so
+    that it sees more than the first batches. Validation sees the same ones.
+
     Args:
         data: Iterable of batches, or `keras.utils.PyDataset`.
         steps: Optional integer. Batches in an epoch; needed where `data` does
@@ -81,6 +84,7 @@ class Batches:
         self.data = data
         self.steps = steps
         self._is_used_up = hasattr(data, "__next__")
+        self._goes_on = self._is_used_up or (steps is not None and name == "x")
         self._iterator: Iterator[Any] | None = None
         self._first: Any = None
 
@@ -105,17 +109,23 @@ class Batches:
             first, self._first = self._first, None
             yield first
             count = 1
-        elif not self._is_used_up or self._iterator is None:
+        elif not self._goes_on or self._iterator is None:
             self._iterator = self._begin()
         assert self._iterator is not None
         while self.steps is None or count < self.steps:
             batch = next(self._iterator, None)
+            if batch is None and count == 0 and not self._is_used_up:
+                # The last epoch ended where the data did.
+                self._iterator = self._begin()
+                batch = next(self._iterator, None)
             if batch is None:
                 if count == 0:
                     raise ValueError(
                         "The data ran out of batches before this epoch. Pass "
                         "`steps_per_epoch`, or data that can be read again."
                     )
+                if not self._is_used_up:
+                    self._iterator = None
                 break
             yield batch
             count += 1

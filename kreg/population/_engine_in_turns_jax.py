@@ -19,7 +19,8 @@ class EngineInTurns(Engine):
         model, train = self._model_axes, self._train_axes
         size = self.size
         training = InTurns(self._train_counted, size, (train,), train)
-        testing = InTurns(self._test_one, size, (0, model), 0)
+        test = self._test_axes
+        testing = InTurns(self._test_one, size, (test, 0), test)
         predicting = InTurns(self.forward.predict, size, model, 0)
         own = self.options.own_data
 
@@ -27,10 +28,10 @@ class EngineInTurns(Engine):
             return training.batches((carry,), data, _listed(full, rest), own)
 
         def tested(
-            sums: Any, model: Any, data: Any, full: Any, rest: Any
+            carry: Any, weights: Any, data: Any, full: Any, rest: Any
         ) -> Any:
             batches = _listed(full, rest)
-            return testing.batches((sums, model), data, batches, own)
+            return testing.batches((carry, weights), data, batches, own)
 
         self._train, self._test = trained, tested
         self._results = jax.jit(self._results_of_all)

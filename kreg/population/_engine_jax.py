@@ -67,8 +67,7 @@ class Engine:
         compile_train = self._train.ahead(self._carry, *train)
         if test is None:
             return compile_train
-        sums = self.metrics, self.totals
-        compile_test = self._test.ahead(sums, self._model, *test)
+        compile_test = self._test.ahead(self._test_carry, self.weights, *test)
         return lambda: (compile_train(), compile_test())
 
     @property
@@ -80,6 +79,10 @@ class Engine:
         model = (*self._model, self.optimizer_state)
         return *model, self.metrics, self.totals
 
+    @property
+    def _test_carry(self) -> tuple[Any, ...]:
+        return self.state, self.seeds, self.metrics, self.totals
+
     def train(self, data: Any, full: Any, rest: Any) -> None:
         """Trains on batches of `data`, given as the rows of each."""
         *model, self.metrics, self.totals = self._train(
@@ -88,9 +91,13 @@ class Engine:
         self.weights, self.state, self.seeds, self.optimizer_state = model
 
     def test(self, data: Any, full: Any, rest: Any) -> None:
-        """Measures batches of `data` at inference."""
-        self.metrics, self.totals = self._test(
-            (self.metrics, self.totals), self._model, data, full, rest
+        """Measures batches of `data` at inference.
+
+        What the model changes meanwhile stays changed, as in Keras: the state
+        of a recurrent layer, or the seeds of layers that draw at inference.
+        """
+        self.state, self.seeds, self.metrics, self.totals = self._test(
+            self._test_carry, self.weights, data, full, rest
         )
 
     def results(self) -> dict[str, np.ndarray]:
@@ -134,9 +141,10 @@ class Engine:
         shared = self.options.shared_seeds
         self.weights = []
         self.weights = [place(v) for v in rows.weights]
-        self.state = [place(v) for v in rows.state]
+        # Copies, for they are written to when trials are measured, too.
+        self.state = [jnp.array(v) for v in rows.state]
         seeds = rows.first_seeds if shared else rows.seeds
-        self.seeds = [place(v) for v in seeds]
+        self.seeds = [jnp.array(v) for v in seeds]
 
     def keep(self, chosen: np.ndarray) -> None:
         """Copies weights and state of the chosen trials to a place apart."""
@@ -174,16 +182,18 @@ class Engine:
         return _over_batches(step, carry, full, rest)
 
     def _test_all(
-        self, sums: Any, model: Any, data: Any, full: Any, rest: Any
+        self, carry: Any, weights: Any, data: Any, full: Any, rest: Any
     ) -> Any:
         one = jax.vmap(
-            self._test_one, in_axes=(0, self._model_axes, None, self._rows_axis)
+            self._test_one,
+            in_axes=(self._test_axes, 0, None, self._rows_axis),
+            out_axes=self._test_axes,
         )
 
-        def step(sums: Any, rows: Any) -> Any:
-            return one(sums, model, data, rows), None
+        def step(carry: Any, rows: Any) -> Any:
+            return one(carry, weights, data, rows), None
 
-        return _over_batches(step, sums, full, rest)
+        return _over_batches(step, carry, full, rest)
 
     def _train_one(self, carry: Any, data: Any, rows: Any) -> Any:
         weights, state, seeds, optimizer, metrics, totals = carry
@@ -203,14 +213,13 @@ class Engine:
         )
         return weights, state, seeds, optimizer, metrics, totals
 
-    def _test_one(self, sums: Any, model: Any, data: Any, rows: Any) -> Any:
-        weights, state, seeds = model
-        metrics, totals = sums
+    def _test_one(self, carry: Any, weights: Any, data: Any, rows: Any) -> Any:
+        state, seeds, metrics, totals = carry
         batch = _take(data, rows)
-        _, _, _, metrics, totals = self.forward(
+        _, *carry = self.forward(
             weights, state, seeds, metrics, totals, batch, False
         )
-        return metrics, totals
+        return tuple(carry)
 
     def _results_of_all(self, rows: Any) -> dict[str, Any]:
         def one(row: Any) -> Any:
@@ -240,6 +249,10 @@ class Engine:
     @property
     def _train_axes(self) -> tuple[Any, ...]:
         return 0, 0, self._seed_axis, 0, 0, 0
+
+    @property
+    def _test_axes(self) -> tuple[Any, ...]:
+        return 0, self._seed_axis, 0, 0
 
     @property
     def _rows_axis(self) -> int | None:

@@ -115,7 +115,11 @@ class Engine:
             self._train(data, full, rest)
 
     def test(self, data: Any, full: Any, rest: Any) -> None:
-        """Measures batches of `data` at inference."""
+        """Measures batches of `data` at inference.
+
+        What the model changes meanwhile stays changed, as in Keras: the state
+        of a recurrent layer, or the seeds of layers that draw at inference.
+        """
         self._test(data, full, rest)
 
     def results(self) -> dict[str, np.ndarray]:
@@ -207,9 +211,8 @@ class Engine:
 
     def _test_step_graph(self, data: Any, rows: Any) -> None:
         weights = [tf.convert_to_tensor(v) for v in self.weights]
-        _, (*_, metrics, totals) = self._map(weights, data, rows, False)
-        assign(self.metrics, metrics)
-        assign(self.totals, totals)
+        _, updates = self._map(weights, data, rows, False)
+        self._keep_updates(updates)
 
     def _results_graph(self) -> dict[str, Any]:
         def one(row: Any) -> Any:

@@ -72,6 +72,9 @@ class Forward:
             size = ops.shape(keras.tree.flatten(x)[0])[0]
             if self._loss_tracker is not None:
                 self._loss_tracker.update_state(loss, sample_weight=size)
+            if training and keras.backend.backend() == "jax":
+                # As in Keras, where masks do not get out of the gradient.
+                y_pred = keras.tree.map_structure(ops.stop_gradient, y_pred)
             self.model.compute_metrics(x, y, y_pred, sample_weight)
             _refuse_assigned(held, _current(scope, *before[0]))
             after = [_current(scope, *pair) for pair in before[1:]]
@@ -121,7 +124,7 @@ class Forward:
     def results(self, metrics: list[Any], totals: Totals) -> dict[str, Any]:
         """Returns the logs of an epoch, with `data_loss`, as scalars."""
         with _scope([(self.metrics, metrics)]):
-            logs = dict(self.model.get_metrics_result())
+            logs = _flat(self.model.get_metrics_result())
         logs["data_loss"] = totals.data_loss / ops.maximum(totals.samples, 1.0)
         return logs
 
@@ -142,6 +145,16 @@ class Forward:
                 for layer in _layers_that_add(self.model)
             ]
             return sum(penalties, ops.zeros(()))
+
+
+def _flat(logs: dict[str, Any]) -> dict[str, Any]:
+    """Returns logs as tensors, those of a metric with several names as well."""
+    flat = {}
+    for key, value in logs.items():
+        if isinstance(value, keras.Variable):
+            value = value.value  # it is that of the trial in its scope alone
+        flat.update(_flat(value) if isinstance(value, dict) else {key: value})
+    return flat
 
 
 def _refuse_assigned(before: list[Any], after: list[Any]) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from kreg._structure import walk
+
 _BACKENDS = ("tensorflow", "jax")
 _STEPS = (
     "train_step",
@@ -50,9 +52,23 @@ def refuse_model(model: Any) -> None:
             raise NotStackable(f"its class overrides `{name}`")
     if model.run_eagerly:
         raise NotStackable("it is compiled with `run_eagerly=True`")
+    for path, layer in walk(model):
+        if getattr(layer, "stateful", False):
+            raise NotStackable(f"its layer `{path}` is stateful")
+    if _has_ctc(model) and backend == "tensorflow":
+        # Its gradient is a function that TensorFlow cannot map.
+        raise NotStackable("the loss CTC cannot be mapped on TensorFlow")
     reason = why_not_optimizer(model.optimizer)
     if reason:
         raise NotStackable(reason)
+
+
+def _has_ctc(model: Any) -> bool:
+    losses = keras.tree.flatten(getattr(model, "loss", None))
+    names = ("ctc", keras.losses.ctc)
+    return any(
+        isinstance(loss, keras.losses.CTC) or loss in names for loss in losses
+    )
 
 
 def steps_of(model: Any) -> int:

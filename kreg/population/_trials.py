@@ -13,7 +13,7 @@ from kreg.population._emptying import Emptied
 from kreg.population._fit_checks import not_fitting
 from kreg.population._options import Options
 from kreg.population._programs import Programs
-from kreg.population._refusal import refuse_steps
+from kreg.population._refusal import refuse_model, refuse_steps
 from kreg.population._rows import Rows
 from kreg.population._signature import Description, describe, has_config
 from kreg.population._stack import Stack
@@ -83,11 +83,12 @@ class Trials:
                 _building.build_for(model, example[0])
         except _NOT_FITTING as error:
             raise not_fitting(example, error) from error
+        source = self._models[0]
+        refuse_model(source)  # before what its config is taken for differs
         described = [describe(model) for model in self._models]
         signatures = [d.signature for d in described]
         _refuse_different(signatures, self._models)
         refuse_steps(self._models)
-        source = self._models[0]
         template = programs.template(
             described[0].signature,
             lambda: Template(source, has_config(source), programs.emptied),

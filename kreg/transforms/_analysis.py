@@ -52,6 +52,8 @@ class Analysis:
         values = self.constants[call.inputs[0]]
         for other in self.graph.calls_of(call.layer):
             same = self.constants[other.inputs[0]]
+            if len(same) != len(values):  # as of a ReLU of 4 units and of 5
+                return unknown(len(values))
             values = np.where(values == same, values, np.nan)
         return values
 
@@ -74,6 +76,11 @@ class Analysis:
             (first.inputs[0], other.inputs[0]),
             (first.output(), other.output()),
         ]
+        if any(len(units.of[one]) != len(units.of[two]) for one, two in pairs):
+            # As of a Flatten of 4 units and of 5: none answers to another.
+            for tensor in (tensor for pair in pairs for tensor in pair):
+                units.pin(units.of[tensor])
+            return
         for one, two in pairs:
             units.join(units.of[one], units.of[two])
 

@@ -409,6 +409,23 @@ def test_models_that_do_not_stack_say_why():
     eager.compile("adam", "mse", run_eagerly=True)
     with pytest.raises(NotStackable, match="run_eagerly"):
         Population([eager]).prepare(SAMPLE)
+    scaled = [zoo.dense(optimizer=scaling(rate)) for rate in (0.1, 0.2)]
+    with pytest.raises(NotStackable, match="one scale for all"):
+        Population(scaled).prepare(SAMPLE)
+    inputs = keras.Input(batch_shape=(2, 5, 3))
+    stateful = keras.Model(inputs, keras.layers.GRU(2, stateful=True)(inputs))
+    stateful.compile("sgd", "mse")
+    with pytest.raises(NotStackable, match=r"`gru\w*` is stateful"):
+        Population([stateful]).prepare(SAMPLE)
+    aligning = zoo.dense()
+    aligning.compile("sgd", keras.losses.CTC())
+    if keras.backend.backend() == "tensorflow":
+        with pytest.raises(NotStackable, match="CTC cannot be mapped"):
+            Population([aligning]).prepare(SAMPLE)
+
+
+def scaling(rate):
+    return keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(rate))
 
 
 def test_callbacks_with_batch_hooks_are_refused():

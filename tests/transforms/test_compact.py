@@ -221,6 +221,24 @@ def test_a_dead_branch_with_a_way_around_keeps_one_unit():
     assert small.get_layer("a").units == 1
 
 
+@pytest.mark.parametrize(
+    ("shared", "units"), [(keras.layers.ReLU, 3), (keras.layers.Flatten, 4)]
+)
+def test_a_layer_of_tensors_of_several_widths(shared, units):
+    inputs = keras.Input((6,))
+    one, two = keras.layers.Dense(4), keras.layers.Dense(5)
+    layer = shared()
+    joined = keras.layers.Concatenate()(
+        [layer(one(inputs)), layer(two(inputs))]
+    )
+    model = keras.Model(inputs, keras.layers.Dense(2)(joined))
+    randomize(model)
+    zero(one, 1, [0])
+    zero(one, 0, [0], "bias")
+    small, _ = compacted(model)
+    assert small.get_layer(one.name).units == units
+
+
 def test_nested_models_and_shared_layers():
     inner_inputs = keras.Input((6,))
     hidden = layers.Dense(5, activation="tanh", name="h")(inner_inputs)
