@@ -203,7 +203,8 @@ class Engine:
             loss, *updates = self.forward(
                 weights, state, seeds, metrics, totals, batch, True
             )
-            return loss, updates
+            # The optimizer takes its `loss_scale_factor` out of the gradients.
+            return self.optimizer.scale_loss(loss), updates
 
         gradients, updates = jax.grad(loss_of, has_aux=True)(weights)
         state, seeds, metrics, totals = updates

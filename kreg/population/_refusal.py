@@ -97,6 +97,9 @@ def why_not_optimizer(optimizer: Any) -> str | None:
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         return "LossScaleOptimizer has one scale for all trials"
     if keras.backend.backend() == "jax":
+        frequency = getattr(optimizer, "ema_overwrite_frequency", 1)
+        if getattr(optimizer, "use_ema", False) and not frequency:
+            return "its optimizer sets the averaged weights at the end of `fit`"
         return None  # mapped over the trials, whatever it does
     if name not in _ELEMENTWISE or type(optimizer) is not getattr(
         keras.optimizers, name

@@ -159,6 +159,7 @@ def test_trials_with_seeds_of_their_own_draw_their_own_masks():
         keras.optimizers.SGD(0.5, clipnorm=0.01),
         keras.optimizers.SGD(0.5, global_clipnorm=0.01),
         keras.optimizers.SGD(0.5, clipvalue=0.001),
+        keras.optimizers.SGD(0.1, loss_scale_factor=8.0),
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-2, 20)),
     ],
     ids=lambda o: type(o).__name__,

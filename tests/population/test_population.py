@@ -412,6 +412,9 @@ def test_models_that_do_not_stack_say_why():
     scaled = [zoo.dense(optimizer=scaling(rate)) for rate in (0.1, 0.2)]
     with pytest.raises(NotStackable, match="one scale for all"):
         Population(scaled).prepare(SAMPLE)
+    averaged = zoo.dense(optimizer=keras.optimizers.SGD(0.1, use_ema=True))
+    with pytest.raises(NotStackable, match="`use_ema`|averaged weights"):
+        Population([averaged]).prepare(SAMPLE)
     inputs = keras.Input(batch_shape=(2, 5, 3))
     stateful = keras.Model(inputs, keras.layers.GRU(2, stateful=True)(inputs))
     stateful.compile("sgd", "mse")
