@@ -1,11 +1,9 @@
 """Every example runs, and what it prints is so."""
 
 import importlib
-import os
 import pathlib
 import re
-import subprocess
-import sys
+import runpy
 
 import keras
 import pytest
@@ -14,19 +12,20 @@ EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 EAGER = keras.backend.backend() == "torch"
 
 
-def run(name, *arguments):
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs an example as a script, in this process; returns what it prints."""
+
+    def run(name, *arguments):
+        path = str(EXAMPLES / f"{name}.py")
+        monkeypatch.setattr("sys.argv", [path, *arguments])
+        runpy.run_path(path, run_name="__main__")
+        return capsys.readouterr().out
+
+    return run
 
 
-def test_quickstart(tmp_path):
+def test_quickstart(run, tmp_path):
     printed = run("quickstart", str(tmp_path))
     assert re.search(r"dense/kernel_regularizer/l2 +0\.0001\n", printed)
     assert re.search(r"scheduled_dropout/rate +0\.5  x Ramp\n", printed)
@@ -49,7 +48,7 @@ EPOCH = re.compile(
 )
 
 
-def test_steer_mid_fit():
+def test_steer_mid_fit(run):
     printed = run("steer_mid_fit")
     epochs = [tuple(map(float, found)) for found in EPOCH.findall(printed)]
     assert [epoch[0] for epoch in epochs] == [0, 1, 2, 3, 4]
@@ -67,7 +66,7 @@ STEP = re.compile(
 )
 
 
-def test_custom_loop():
+def test_custom_loop(run):
     printed = run("custom_loop")
     steps = [tuple(map(float, found)) for found in STEP.findall(printed)]
     assert [step[0] for step in steps] == [0, 29, 30, 59]
@@ -110,7 +109,7 @@ ACCURACY = re.compile(r"Accuracy of the (.+) on what (\w+).*: (0\.\d+)\n")
 
 
 @pytest.mark.backends("tensorflow")  # searches have tests on every backend
-def test_keras_tuner_one_import():
+def test_keras_tuner_one_import(run):
     printed = run("keras_tuner_one_import", "2", "1")
     judged = ACCURACY.findall(printed)
     assert [data for _, data, _ in judged] == ["chose", "judges", "judges"]
