@@ -2,25 +2,19 @@
 
 import pathlib
 import re
-import subprocess
-import sys
 
 ROOT = pathlib.Path(__file__).parent.parent
 
 
-def test_code_blocks_run_in_order(tmp_path):
+def test_code_blocks_run_in_order(tmp_path, monkeypatch, capsys):
     text = (ROOT / "README.md").read_text()
     blocks = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
     assert len(blocks) >= 4
-    done = subprocess.run(
-        [sys.executable, "-c", "\n".join(blocks)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "epoch" in done.stdout  # the verdict
-    assert "dense/kernel_regularizer/l2  0.0001" in done.stdout
+    monkeypatch.chdir(tmp_path)
+    exec("\n".join(blocks), {"__name__": "__main__"})
+    printed = capsys.readouterr().out
+    assert "epoch" in printed  # the verdict
+    assert "dense/kernel_regularizer/l2  0.0001" in printed
     assert (tmp_path / "curves.png").stat().st_size > 10_000
 
 
