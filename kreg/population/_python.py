@@ -190,7 +190,8 @@ class _Reader:
     def _array(self, value: Any) -> str:
         try:
             array = np.asarray(ops.convert_to_numpy(value))
-        except Exception:  # symbolic: each backend has its own way to say so
+        except (AttributeError, RuntimeError, TypeError, ValueError):
+            # Symbolic: each backend has its own way to say so.
             return f"@{id(value)}"
         if array.nbytes > _LARGEST_ARRAY or array.dtype == object:
             return f"@{id(value)}"
