@@ -14,7 +14,13 @@ from kreg.population._grouping import grouped
 from kreg.population._memory import trials_that_fit
 from kreg.population._refusal import refuse_model, steps_of
 from kreg.population._signature import has_config
-from kreg.tuners import _compiling, _files, _fit_arguments, _snapshot
+from kreg.tuners import (
+    _checks,
+    _compiling,
+    _files,
+    _fit_arguments,
+    _snapshot,
+)
 from kreg.tuners._ahead import Ahead
 from kreg.tuners._harvest import Harvest, gaps_of
 from kreg.tuners._in_parts import InParts
@@ -90,7 +96,7 @@ class PopulationTrainer:
         """Returns `None`, or in a few words why it cannot."""
         if _fit_arguments.has_own_fit(self._hypermodel):
             return "the hypermodel has a `fit` of its own"
-        names = _names(self._objective)
+        names = _checks.names_of(self._objective)
         if any(name in _PROBED for name in names) or len(names) > 1:
             return f"the objective {names} is not measured in a population"
         unknown = sorted(set(fit) - _TAKEN)
@@ -212,7 +218,7 @@ class PopulationTrainer:
         def note(number: int, of_epoch: dict[int, Any]) -> None:
             on_epoch_end(number, list(of_epoch.values()))
 
-        (name,) = _names(self._objective)
+        (name,) = _checks.names_of(self._objective)
         splits = [run.rows for run in runs if run.rows is not None]
         arguments = {**fit, "verbose": 0, "epochs": until}
         arguments["initial_epoch"] = first.next_epoch
@@ -249,11 +255,6 @@ def _callbacks_of(run: Run) -> list[InParts]:
     if run.paused is not None and run.paused.callbacks is not None:
         return run.paused.callbacks
     return [InParts(run.callbacks, run.epochs)] if run.callbacks else []
-
-
-def _names(objective: Any) -> list[str]:
-    held = getattr(objective, "objectives", None)
-    return [o.name for o in held] if held else [objective.name]
 
 
 def _in_short(error: Exception) -> str:
